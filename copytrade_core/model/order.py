@@ -1,0 +1,30 @@
+"""What is asked of a venue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from copytrade_core.model.instrument import Market
+from copytrade_core.model.intent import IntentKind, OrderStyle
+from copytrade_core.model.side import Side
+from copytrade_core.model.units import Steps
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """One order. `side` is the position's side; `buys` what the order does; `live_from_ms` when it reaches the venue."""
+
+    client_order_id: str
+    kind: IntentKind
+    episode_id: str
+    market: Market
+    side: Side
+    leg: str
+    replaces: str
+    buys: bool
+    reduce_only: bool
+    style: OrderStyle
+    quantity: Steps
+    live_from_ms: int
+    expires_at_ms: int | None
+    reason: str
