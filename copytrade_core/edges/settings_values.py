@@ -1,0 +1,81 @@
+"""Settings as the values that rooms take: client limits, costs, the assumptions of a replay.
+
+Nothing is decided here; units are converted and names are joined.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from copytrade_core.edges.http_retry import HttpLimits
+from copytrade_core.edges.settings import BarInterval, HttpSection, Settings
+from copytrade_core.model.errors import BadConfig, Where
+from copytrade_core.model.round_trip import CostModel, ReplaySpec
+from copytrade_core.model.units import Money, money_from_decimal, ppm_from_decimal
+
+BPS = Decimal(10_000)
+MINUTE_MS = 60_000
+INTERVAL_MS = {
+    BarInterval.M1: MINUTE_MS,
+    BarInterval.M3: 3 * MINUTE_MS,
+    BarInterval.M5: 5 * MINUTE_MS,
+    BarInterval.M15: 15 * MINUTE_MS,
+    BarInterval.M30: 30 * MINUTE_MS,
+    BarInterval.H1: 60 * MINUTE_MS,
+}
+
+
+def interval_ms(name: str) -> int:
+    """Milliseconds of a bar interval such as `5m`.
+
+    Raises:
+        BadConfig: not an interval we use.
+    """
+    try:
+        return INTERVAL_MS[BarInterval(name)]
+    except ValueError as error:
+        raise BadConfig(
+            f"{name!r} is not a bar interval",
+            where=Where(field="interval"),
+            next_step=f"Use one of {', '.join(BarInterval)}",
+        ) from error
+
+
+def http_limits(section: HttpSection) -> HttpLimits:
+    """The limits of one host's client."""
+    return HttpLimits(
+        connect_timeout_s=section.connect_timeout_s,
+        read_timeout_s=section.read_timeout_s,
+        deadline_s=section.deadline_s,
+        body_bytes_max=section.body_bytes_max,
+        attempts_max=section.attempts_max,
+        backoff_initial_s=section.backoff_initial_s,
+        backoff_max_s=section.backoff_max_s,
+        backoff_jitter_s=section.backoff_jitter_s,
+        request_interval_s=section.request_interval_s,
+    )
+
+
+def cost_model(settings: Settings) -> CostModel:
+    """Costs in ppm (rounded up), with their sources in one sentence."""
+    costs = settings.costs
+    return CostModel(
+        taker_fee=ppm_from_decimal(costs.taker_fee_bps / BPS),
+        maker_fee=ppm_from_decimal(costs.maker_fee_bps / BPS),
+        slippage=ppm_from_decimal(costs.slippage_bps / BPS),
+        source=f"fees: {costs.fee_source}; slippage: {costs.slippage_source}",
+    )
+
+
+def replay_spec(settings: Settings, *, lead_margin_balance: Money | None) -> ReplaySpec:
+    """The assumptions of a replay; the lead's margin balance is known only where its detail page shows it."""
+    replay = settings.replay
+    return ReplaySpec(
+        market_fill=replay.market_fill,
+        rung_fill=replay.rung_fill,
+        costs=cost_model(settings),
+        delay_s=replay.delay_s,
+        initial_equity=money_from_decimal(replay.initial_equity_usdt),
+        lead_margin_balance=lead_margin_balance,
+        interval_ms=INTERVAL_MS[settings.market.bar_interval],
+    )
