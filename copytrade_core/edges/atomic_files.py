@@ -6,21 +6,20 @@ What the bytes mean does not belong here.
 from __future__ import annotations
 
 import os
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from copytrade_core.model.errors import StoreFault, Where
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+CANCELLED = b"\x18"
+"""ASCII CANCEL: ends a line that a crash cut short, so that readers leave it out."""
 NEXT_STEP = "Check the folder's permissions and free space, or set COPYTRADE_DATA_DIR to another folder"
 
 
 @contextmanager
-def store_faults(path: Path, doing: str) -> Iterator[None]:
+def store_faults(path: Path, doing: str) -> Generator[None, None, None]:
     """Turns an operating-system error into a `StoreFault` that names the path.
 
     Raises:
@@ -92,7 +91,7 @@ def sync_folder(path: Path) -> None:
 def append_line(path: Path, line: bytes) -> None:
     """Appends one line with a single write, durable on return.
 
-    A crash can leave a last line without its newline; the next append closes it first and `read_lines` skips it.
+    A crash can leave a last line without its newline; the next append marks it CANCELLED and `read_lines` skips it.
 
     Raises:
         StoreFault: not writable or disk full; what was there before is unchanged.
@@ -116,7 +115,7 @@ def _append(handle: int, line: bytes) -> None:
     if end:
         _ = os.lseek(handle, end - 1, os.SEEK_SET)
         torn = os.read(handle, 1) != b"\n"
-    content = (b"\n" if torn else b"") + line + b"\n"
+    content = (CANCELLED + b"\n" if torn else b"") + line + b"\n"
     written = os.write(handle, content)
     os.fsync(handle)
     if written != len(content):
@@ -124,7 +123,7 @@ def _append(handle: int, line: bytes) -> None:
 
 
 def read_lines(path: Path) -> list[bytes]:
-    """All whole lines of an append-only file; none when it does not exist. A torn last line is left out.
+    """All whole lines of an append-only file; none when it does not exist. What a crash cut short is left out.
 
     Raises:
         StoreFault: it exists and cannot be read.
@@ -133,7 +132,7 @@ def read_lines(path: Path) -> list[bytes]:
     if content is None:
         return []
     *lines, _torn = content.split(b"\n")
-    return [line for line in lines if line]
+    return [line for line in lines if line and not line.endswith(CANCELLED)]
 
 
 def read_if_present(path: Path) -> bytes | None:

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
-from enum import StrEnum
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 from urllib.parse import quote, unquote
 
 import filelock
 import msgspec
+import polars as pl
 
+from copytrade_core.edges import lake_garbage
 from copytrade_core.edges.atomic_files import (
     append_line,
     make_folder,
@@ -28,65 +29,17 @@ from copytrade_core.edges.atomic_files import (
     store_faults,
     write_whole,
 )
+from copytrade_core.edges.lake_head import DIGEST, Head, Kind, head_from
 from copytrade_core.edges.tables import canonical_json, frame_from_parquet, parquet_bytes
 from copytrade_core.model.errors import BadInput, NotStored, StoreFault, Where
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    import polars as pl
+__all__ = ["Head", "Kind", "Lake"]
 
 T = TypeVar("T")
 
 ASSET_NAME = re.compile(r"[a-z][a-z0-9_]{0,79}")
-DIGEST = re.compile(r"[0-9a-f]{64}")
 FILE_NAME_MAX = 200
 LOCK_TIMEOUT_S = 60.0
-
-
-class Kind(StrEnum):
-    """How an object is written."""
-
-    PARQUET = "parquet"
-    JSON = "json"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Head:
-    """What one partition of one asset is now.
-
-    `digest` is the sha256 of the object's bytes; `parents` maps `asset/partition` (or any input's name) to the digest
-    that was read; `rows` counts table rows or list entries, 1 for any other document.
-    """
-
-    asset: str
-    partition: str
-    digest: str
-    kind: Kind
-    schema_version: int
-    rows: int
-    code_version: str
-    parents: dict[str, str]
-    created_at: datetime
-    metadata: dict[str, object] = field(default_factory=dict[str, object])
-
-    def says_the_same_as(self, other: Head) -> bool:
-        """Equal in everything but the time it was made."""
-        return _without_time(self) == _without_time(other)
-
-
-def _without_time(head: Head) -> tuple[object, ...]:
-    return (
-        head.asset,
-        head.partition,
-        head.digest,
-        head.kind,
-        head.schema_version,
-        head.rows,
-        head.code_version,
-        head.parents,
-        canonical_json(head.metadata),
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +142,7 @@ class Lake:
         write_whole(path, content, tmp=self.root / "tmp")
 
     @contextmanager
-    def locked(self, asset: str, partition: str) -> Iterator[None]:
+    def locked(self, asset: str, partition: str) -> Generator[None, None, None]:
         """Holds the partition for a read-then-write, against other processes too. Plain reads need no lock.
 
         Raises:
@@ -218,7 +171,7 @@ class Lake:
         """
         path = self._pointer_path("heads", asset, partition, ".json")
         content = read_if_present(path)
-        return None if content is None else _head_from(content, path, asset, partition)
+        return None if content is None else head_from(content, path, asset, partition)
 
     def require(self, asset: str, partition: str) -> Head:
         """The partition's head.
@@ -296,7 +249,7 @@ class Lake:
             StoreFault: the log cannot be read.
         """
         path = self._pointer_path("history", asset, partition, ".jsonl")
-        return [_head_from(line, path, asset, partition) for line in read_lines(path)]
+        return [head_from(line, path, asset, partition) for line in read_lines(path)]
 
     def assets(self) -> list[str]:
         """Names of assets that have a partition, sorted."""
@@ -316,6 +269,16 @@ class Lake:
         """Where the object of a digest is."""
         return self.root / "objects" / f"{digest}.{kind.value}"
 
+    # --- upkeep
+
+    def garbage(self, *, older_than: timedelta) -> list[Path]:
+        """Files a killed writer left, older than an age (an hour is safe); see `lake_garbage`."""
+        return lake_garbage.garbage(self.root, older_than_s=(self.now() - older_than).timestamp())
+
+    def collect_garbage(self, *, older_than: timedelta) -> list[Path]:
+        """Removes `garbage` and returns what was removed."""
+        return lake_garbage.collect_garbage(self.root, older_than_s=(self.now() - older_than).timestamp())
+
     def _pointer_path(self, area: str, asset: str, partition: str, suffix: str) -> Path:
         name = quote(partition, safe="")
         if not name or len(name) > FILE_NAME_MAX:
@@ -327,16 +290,6 @@ def _asset_name(asset: str) -> str:
     if not ASSET_NAME.fullmatch(asset):
         raise BadInput(f"{asset!r} cannot be an asset name", where=Where(field="asset"))
     return asset
-
-
-def _head_from(content: bytes, path: Path, asset: str, partition: str) -> Head:
-    try:
-        head = msgspec.json.decode(content, type=Head)
-    except msgspec.MsgspecError as error:
-        raise StoreFault(f"The head cannot be read: {error}", where=_at(path)) from error
-    if (head.asset, head.partition) != (asset, partition) or not DIGEST.fullmatch(head.digest):
-        raise StoreFault(f"The head is not of {asset} {partition}", where=_at(path))
-    return head
 
 
 def _at(path: Path) -> Where:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import msgspec
 import polars as pl
@@ -15,9 +15,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from copytrade_core.model.errors import BadInput, StoreFault, Where
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 ROW_GROUP_ROWS = 131_072
 COMPRESSION = "zstd"
