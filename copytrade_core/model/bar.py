@@ -168,5 +168,6 @@ class QuoteSeries:
         ):
             if wrong.any():
                 raise BadInput(
-                    f"{self.market}: quotes are unsorted or crossed", where=Where(row=int(np.argmax(wrong)), field=field)
+                    f"{self.market}: quotes are unsorted or crossed",
+                    where=Where(row=int(np.argmax(wrong)), field=field),
                 )

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
-
-type_error = "a digest cannot be taken of"
+from typing import cast
 
 
 def canonical(value: object) -> object:
@@ -24,32 +25,37 @@ def canonical(value: object) -> object:
         TypeError: for floats that are not finite and for types that have no canonical spelling.
     """
     match value:
-        case None | bool() | int():
-            return value
         case Enum():
             return canonical(value.value)
-        case str():
+        case None | bool() | int() | str():
             return value
-        case float():
-            if value != value or value in (float("inf"), float("-inf")):
-                raise TypeError(f"{type_error} {value}")
-            return repr(value)
+        case float() | Decimal() | Fraction() | datetime():
+            return _number_or_instant(value)
+        case Mapping():
+            return {str(key): canonical(item) for key, item in cast("Mapping[object, object]", value).items()}
+        case AbstractSet():
+            items = cast("AbstractSet[object]", value)
+            return sorted(json.dumps(canonical(item), sort_keys=True) for item in items)
+        case Sequence():
+            return [canonical(item) for item in cast("Sequence[object]", value)]
+        case _ if is_dataclass(value):
+            return {field.name: canonical(getattr(value, field.name)) for field in fields(value)}
+        case _:
+            raise TypeError(f"a digest cannot be taken of {type(value).__name__}")
+
+
+def _number_or_instant(value: float | Decimal | Fraction | datetime) -> str:
+    match value:
         case Decimal():
             return format(value.normalize(), "f")
         case Fraction():
             return f"{value.numerator}/{value.denominator}"
         case datetime():
             return value.astimezone(UTC).isoformat(timespec="microseconds")
-        case Mapping():
-            return {str(key): canonical(item) for key, item in value.items()}
-        case set() | frozenset():
-            return sorted(json.dumps(canonical(item), sort_keys=True) for item in value)
-        case Sequence():
-            return [canonical(item) for item in value]
-        case _ if is_dataclass(value):
-            return {field.name: canonical(getattr(value, field.name)) for field in fields(value)}
         case _:
-            raise TypeError(f"{type_error} {type(value).__name__}")
+            if not math.isfinite(value):
+                raise TypeError(f"a digest cannot be taken of {value}")
+            return repr(value)
 
 
 def canonical_json(value: object) -> str:

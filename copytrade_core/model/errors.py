@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from typing_extensions import override
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Where:
@@ -17,6 +19,7 @@ class Where:
     field: str | None = None
     request: str | None = None
 
+    @override
     def __str__(self) -> str:
         parts = [
             f"{name} {value}"

@@ -28,7 +28,7 @@ RUNG_FILL_MODELS = (FillModel.TOUCH, FillModel.CLOSE_BEYOND)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fill:
-    """A fill. `raw_price` is the price before slippage, `price` the one paid; `slippage` and `fee` are money we lost."""
+    """A fill. `raw_price` is the price before slippage, `price` the one paid; `slippage` and `fee` are money lost."""
 
     client_order_id: str
     kind: IntentKind

@@ -1,6 +1,6 @@
 """What a strategy may wish for. Nothing but an intent ever opens, adds to or closes a position.
 
-A conditional exit (take-profit, stop) is an intent like any other: it states its price beforehand and rests as an order.
+A conditional exit (take-profit, stop) is an intent like any other: it states its price and rests as an order.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from copytrade_core.model.units import Steps
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """One order. `side` is the position's side; `buys` what the order does; `live_from_ms` when it reaches the venue."""
+    """One order. `side` is the position's; `buys` what the order does; `live_from_ms` when it reaches the venue."""
 
     client_order_id: str
     kind: IntentKind

@@ -15,7 +15,7 @@ from copytrade_core.model.units import Money, Ppm, Steps
 class RoundTrip:
     """First fill to flat within one episode.
 
-    Money fields are 1e-8 quote units. `pnl` is net: realised minus fees minus funding (slippage is inside the prices and
+    Money fields are 1e-8 quote units. `pnl` is net: realised minus fees minus funding (slippage is in the prices and
     shown beside). `mae`/`mfe` are the worst and best marked gross results at the extremes of bars through whose end the
     position was held, the final gross result included. `is_truncated` marks an exit forced by the end of the bars.
     """

@@ -25,7 +25,7 @@ class Study:
     """Results by scenario; `main` is the scenario that gates judge (promotion fill models, measured delay).
 
     `by_strategy` holds one scenario per strategy (the main one first) under the same assumptions; `delay_slippage` the
-    grid for the main strategy; `stressed` the robustness runs by name: `slippage_x2`, `fees_x1.5`, `delay_plus_one_bar`.
+    grid for the main strategy; `stressed` the robustness runs: `slippage_x2`, `fees_x1.5`, `delay_plus_one_bar`.
     """
 
     main: Scenario

@@ -161,3 +161,8 @@ def funding_cost(notional: int, rate: int, *, sign: int) -> Money:
 def share(amount: int, numerator: int, denominator: int) -> Money:
     """`amount x numerator / denominator`, rounded down."""
     return Money(amount * numerator // denominator)
+
+
+def under_headroom(notional: int, headroom_ppm: int) -> Money:
+    """The part of a notional that may be ordered so that a price `headroom_ppm` worse still fits under it."""
+    return Money(notional * RATE_SCALE // (RATE_SCALE + headroom_ppm))

@@ -20,6 +20,7 @@ from copytrade_core.model.units import (
     ceil_div,
     level_ratio,
     share,
+    under_headroom,
 )
 
 
@@ -72,11 +73,6 @@ def rung_notionals(ladder: LadderSpec, target: Money, minimum: Money) -> tuple[M
     return tuple(share(target, part.numerator, part.denominator) for part in parts)
 
 
-def with_headroom(notional: int, headroom_ppm: int) -> Money:
-    """The part of a notional that may be ordered so that a price `headroom_ppm` worse still fits under it."""
-    return Money(notional * RATE_SCALE // (RATE_SCALE + headroom_ppm))
-
-
 def minimum_with_headroom(instrument: Instrument, price: Ticks, headroom_ppm: int) -> Money:
     """The smallest notional that still meets the venue's minimums after headroom and rounding to steps."""
     unit = instrument.notional(price, 1)
@@ -86,7 +82,7 @@ def minimum_with_headroom(instrument: Instrument, price: Ticks, headroom_ppm: in
 
 def fits(instrument: Instrument, notional: int, price: Ticks, headroom_ppm: int) -> bool:
     """Whether a leg of this notional can be placed at this price."""
-    quantity = instrument.quantity_for(with_headroom(notional, headroom_ppm), price)
+    quantity = instrument.quantity_for(under_headroom(notional, headroom_ppm), price)
     return not instrument.is_below_minimum(price, quantity)
 
 
@@ -97,7 +93,9 @@ def plan_ladder(
     prices = [at_level(anchor, ratio, buying=side.entry_buys) for ratio in level_ratios(ladder, side)]
     minimum = minimum_with_headroom(instrument, anchor, headroom_ppm) if prices else Money(0)
     notionals = rung_notionals(ladder, target, minimum)
-    legs = [Rung(leg=f"rung{i}", price=p, notional=n) for i, (p, n) in enumerate(zip(prices, notionals, strict=True), 1)]
+    legs = [
+        Rung(leg=f"rung{i}", price=p, notional=n) for i, (p, n) in enumerate(zip(prices, notionals, strict=True), 1)
+    ]
     placeable = tuple(leg for leg in legs if fits(instrument, leg.notional, leg.price, headroom_ppm))
     return LadderPlan(
         rungs=placeable,

@@ -1,0 +1,321 @@
+"""The strategy itself: one event and one view in, a new state and wishes out.
+
+It is the same object in replay, paper, shadow and live. It owns the decision to open, add, reduce and close; it never
+quantises, submits or books.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from copytrade_core.model.digest import digest_of
+from copytrade_core.model.event import (
+    BarClosed,
+    Event,
+    MarkSeen,
+    OrderFilled,
+    OrderNotPlaced,
+    OrderRejected,
+    PositionSynced,
+    Timer,
+    View,
+)
+from copytrade_core.model.fill import Fill
+from copytrade_core.model.intent import (
+    ByNotional,
+    Intent,
+    IntentKind,
+    LimitStyle,
+    MarketStyle,
+    OrderStyle,
+    Sizing,
+    StopStyle,
+    Wish,
+)
+from copytrade_core.model.policy import Anchor, PolicySpec, SignalMode
+from copytrade_core.model.side import Side
+from copytrade_core.model.source_event import SourceChanged, SourceClosed, SourceMissing, SourceOpened
+from copytrade_core.model.units import Ticks, ticks_nearest
+from copytrade_core.strategies import contrarian, exits, follow_lead
+from copytrade_core.strategies.dca_ladder import Rung, base_notional, fits, plan_ladder
+from copytrade_core.strategies.entry import Held, why_not
+from copytrade_core.strategies.rejection_backoff import after_entry_fill, after_failure
+from copytrade_core.strategies.signal import Signal
+from copytrade_core.strategies.sizing import target_notional
+from copytrade_core.strategies.state import Phase, StrategyState, Trade
+from copytrade_core.strategies.wishes import WHOLE, hold, intent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """The state after an event and what is wished for, in order."""
+
+    state: StrategyState
+    wishes: tuple[Wish, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """A policy, alive. Pure: the same events and views give the same decisions.
+
+    Args:
+        policy: what to do.
+        policy_digest: its digest, carried by every intent.
+    """
+
+    policy: PolicySpec
+    policy_digest: str
+
+    def decide(self, state: StrategyState, event: Event, view: View) -> Decision:
+        """Answer one event.
+
+        `view` shows the market of the event: price, holding of the event's episode, equity.
+        """
+        match event:
+            case SourceOpened() | SourceClosed():
+                return self._on_source(state, event, view)
+            case SourceMissing():
+                return Decision(
+                    state=state, wishes=(hold(event.episode.episode_id, Held(reason="source_missing"), view),)
+                )
+            case SourceChanged():
+                return Decision(state=state, wishes=())
+            case OrderFilled(fill=fill):
+                return self._on_fill(state, fill, view)
+            case OrderRejected() | OrderNotPlaced():
+                return self._on_failure(state, event, view)
+            case BarClosed(bar=bar):
+                return self._each_held(state, bar.market, view, bar.high, bar.low)
+            case MarkSeen(market=market, price=price):
+                return self._each_held(state, market, view, price, price)
+            case Timer(episode_id=episode_id):
+                trade = state.trades.get(episode_id)
+                held = trade is not None and trade.phase is Phase.HELD and view.mark is not None
+                return self._on_time(state, trade, view, None) if trade and held else Decision(state=state, wishes=())
+            case PositionSynced(episode_id=episode_id, holding=holding):
+                trade = state.trades.get(episode_id)
+                gone = trade is not None and holding is None and trade.phase in (Phase.HELD, Phase.LEAVING)
+                done = _with(state, replace(trade, phase=Phase.DONE)) if trade and gone else state
+                return Decision(state=done, wishes=())
+
+    # -- source -----------------------------------------------------------------------------------------------------
+
+    def _on_source(self, state: StrategyState, event: SourceOpened | SourceClosed, view: View) -> Decision:
+        trade = state.trades.get(event.episode.episode_id)
+        if isinstance(event, SourceClosed) and trade is not None and self.policy.exit.follows_source_close:
+            return self._leave_with_source(state, trade, view)
+        read: Callable[[Event], Signal | None] = (
+            follow_lead.signal if self.policy.signal is SignalMode.FOLLOW_OPEN else contrarian.signal
+        )
+        signal = read(event)
+        return Decision(state=state, wishes=()) if signal is None else self._enter(state, signal, view)
+
+    def _leave_with_source(self, state: StrategyState, trade: Trade, view: View) -> Decision:
+        if trade.phase is Phase.HELD:
+            return self._close(state, trade, "source_close", view)
+        if trade.phase is Phase.ENTERING:
+            return Decision(state=_with(state, replace(trade, leave_on_fill=True)), wishes=())
+        return Decision(state=state, wishes=())
+
+    def _enter(self, state: StrategyState, signal: Signal, view: View) -> Decision:
+        episode = signal.episode
+        held = why_not(signal, self.policy, state, view)
+        if held is not None:
+            return Decision(state=state, wishes=(hold(episode.episode_id, held, view),))
+        target = target_notional(self.policy.sizing, episode, view)
+        if isinstance(target, Held):
+            return Decision(state=state, wishes=(hold(episode.episode_id, target, view),))
+        assert view.mark is not None, "why_not refuses an unknown mark"
+        base = base_notional(self.policy.ladder, target)
+        if not fits(view.instrument, base, view.mark, self.policy.sizing.headroom_ppm):
+            numbers = (("base_notional", str(base)), ("minimum_notional", str(view.instrument.min_notional)))
+            too_small = Held(reason="below_minimum", numbers=numbers)
+            return Decision(state=state, wishes=(hold(episode.episode_id, too_small, view),))
+        trade = Trade(
+            episode_id=episode.episode_id,
+            market=episode.market,
+            side=signal.side,
+            phase=Phase.ENTERING,
+            target=target,
+            source_entry=ticks_nearest(signal.source_price, view.instrument.tick_size),
+            ladder=None,
+            resting=(),
+            filled=(),
+            exits_count=0,
+            peak=view.mark,
+            stop=None,
+            ttl_at_ms=None,
+            leave_on_fill=False,
+        )
+        sizing = ByNotional(notional=base, rule=f"{self.policy.sizing.rule}:base")
+        wish = self._intent(
+            trade, view, kind=IntentKind.OPEN, leg="base", sizing=sizing, style=MarketStyle(), reason=self.policy.signal
+        )
+        return Decision(state=_with(state, trade), wishes=(wish,))
+
+    # -- answers to orders ------------------------------------------------------------------------------------------
+
+    def _on_fill(self, state: StrategyState, fill: Fill, view: View) -> Decision:
+        trade = state.trades.get(fill.episode_id)
+        if trade is None:
+            return Decision(state=state, wishes=(hold(fill.episode_id, Held(reason="fill_of_unknown_trade"), view),))
+        if not fill.kind.is_entry:
+            phase = Phase.DONE if view.holding is None else trade.phase
+            return Decision(state=_with(state, replace(trade, phase=phase)), wishes=())
+        released = replace(state, backoff=after_entry_fill())
+        if fill.kind is IntentKind.ADD:
+            trade = replace(
+                trade,
+                resting=tuple(leg for leg in trade.resting if leg != fill.leg),
+                filled=(*trade.filled, fill.leg),
+            )
+            return self._protect(released, trade, view)
+        if trade.phase is Phase.ENTERING:
+            trade = self._entered(trade, fill, view)
+        if trade.leave_on_fill:
+            return self._close(released, trade, "source_close", view)
+        protected = self._protect(released, trade, view)
+        rungs = self._rest_rungs(protected.state, protected.state.trades[trade.episode_id], view)
+        return Decision(state=rungs.state, wishes=(*protected.wishes, *rungs.wishes))
+
+    def _entered(self, trade: Trade, fill: Fill, view: View) -> Trade:
+        anchor = trade.source_entry if self.policy.ladder.anchor is Anchor.SOURCE_ENTRY else fill.price
+        ladder = plan_ladder(
+            self.policy.ladder, trade.side, trade.target, anchor, view.instrument, self.policy.sizing.headroom_ppm
+        )
+        ttl_s = self.policy.exit.ttl_s
+        return replace(
+            trade,
+            phase=Phase.HELD,
+            ladder=ladder,
+            peak=fill.raw_price,
+            ttl_at_ms=None if ttl_s is None else fill.time_ms + ttl_s * 1000,
+        )
+
+    def _on_failure(self, state: StrategyState, event: OrderRejected | OrderNotPlaced, view: View) -> Decision:
+        trade = state.trades.get(event.episode_id)
+        if trade is None:
+            return Decision(state=state, wishes=())
+        if not event.kind.is_entry:
+            back = replace(trade, phase=Phase.HELD) if trade.phase is Phase.LEAVING and view.holding else trade
+            return Decision(state=_with(state, back), wishes=())
+        braked = replace(state, backoff=after_failure(state.backoff, self.policy.backoff, event.time_ms))
+        if event.kind is IntentKind.OPEN:
+            return Decision(state=_with(braked, replace(trade, phase=Phase.DONE)), wishes=())
+        waiting = replace(trade, resting=tuple(leg for leg in trade.resting if leg != event.leg))
+        return Decision(state=_with(braked, waiting), wishes=())
+
+    # -- prices and time --------------------------------------------------------------------------------------------
+
+    def _each_held(self, state: StrategyState, market: str, view: View, high: int, low: int) -> Decision:
+        episode_id = view.holding.episode_id if view.holding is not None else None
+        trade = state.trades.get(episode_id) if episode_id is not None else None
+        if trade is None or trade.market != market or trade.phase is not Phase.HELD:
+            return Decision(state=state, wishes=())
+        return self._on_time(state, trade, view, Ticks(high if trade.side is Side.LONG else low))
+
+    def _on_time(self, state: StrategyState, trade: Trade, view: View, best: Ticks | None) -> Decision:
+        if trade.ttl_at_ms is not None and view.now_ms >= trade.ttl_at_ms:
+            return self._close(state, trade, "ttl", view)
+        wishes: tuple[Wish, ...] = ()
+        if best is not None and (best - trade.peak) * trade.side.sign > 0:
+            trade = replace(trade, peak=best)
+            state = _with(state, trade)
+            if self._trails(trade, view):
+                protected = self._protect(state, trade, view)
+                state, wishes = protected.state, protected.wishes
+                trade = state.trades[trade.episode_id]
+        if not state.backoff.blocks(view.now_ms) and unplaced(trade):
+            rungs = self._rest_rungs(state, trade, view)
+            return Decision(state=rungs.state, wishes=(*wishes, *rungs.wishes))
+        return Decision(state=state, wishes=wishes)
+
+    def _trails(self, trade: Trade, view: View) -> bool:
+        if self.policy.exit.trailing_callback_ppm is None or view.holding is None:
+            return False
+        stop, _ = self._stop(trade, exits.average_entry(view.holding, view.instrument))
+        return stop != trade.stop
+
+    # -- wishes -----------------------------------------------------------------------------------------------------
+
+    def _rest_rungs(self, state: StrategyState, trade: Trade, view: View) -> Decision:
+        wishes = tuple(
+            self._intent(
+                trade,
+                view,
+                kind=IntentKind.ADD,
+                leg=rung.leg,
+                sizing=ByNotional(notional=rung.notional, rule=f"{self.policy.ladder.name}:{rung.leg}"),
+                style=LimitStyle(price=rung.price, post_only=False),
+                reason="ladder",
+            )
+            for rung in unplaced(trade)
+        )
+        resting = (*trade.resting, *(wish.leg for wish in wishes))
+        return Decision(state=_with(state, replace(trade, resting=resting)), wishes=wishes)
+
+    def _stop(self, trade: Trade, average: Ticks) -> tuple[Ticks | None, str]:
+        spec = self.policy.exit
+        fixed = exits.stop_price(spec, trade.side, average)
+        trailing = exits.trailing_price(spec, trade.side, average, trade.peak)
+        if trailing is None:
+            return fixed, "stop_loss"
+        stop = exits.tighter(trade.side, exits.tighter(trade.side, fixed, trailing), trade.stop)
+        return stop, "stop_loss" if stop == fixed else "trailing_stop"
+
+    def _protect(self, state: StrategyState, trade: Trade, view: View) -> Decision:
+        """Rest the exits that follow from the average entry; a newer one replaces the one before."""
+        if view.holding is None or trade.phase is not Phase.HELD:
+            return Decision(state=_with(state, trade), wishes=())
+        average = exits.average_entry(view.holding, view.instrument)
+        stop, stop_reason = self._stop(trade, average)
+        profit = exits.take_profit_price(self.policy.exit, trade.side, average)
+        count = trade.exits_count + 1
+        wishes: list[Intent] = []
+        if stop is not None:
+            wishes.append(self._exit(trade, view, f"stop.{count}", StopStyle(trigger=stop), stop_reason))
+        if profit is not None:
+            style = LimitStyle(price=profit, post_only=False)
+            wishes.append(self._exit(trade, view, f"take_profit.{count}", style, "take_profit"))
+        after = replace(trade, exits_count=count, stop=stop)
+        return Decision(state=_with(state, after), wishes=tuple(wishes))
+
+    def _close(self, state: StrategyState, trade: Trade, reason: str, view: View) -> Decision:
+        leaving = replace(trade, phase=Phase.LEAVING, exits_count=trade.exits_count + 1, resting=())
+        wish = self._exit(leaving, view, f"{reason}.{leaving.exits_count}", MarketStyle(), reason)
+        return Decision(state=_with(state, leaving), wishes=(wish,))
+
+    def _exit(self, trade: Trade, view: View, leg: str, style: OrderStyle, reason: str) -> Intent:
+        return self._intent(trade, view, kind=IntentKind.CLOSE, leg=leg, sizing=WHOLE, style=style, reason=reason)
+
+    def _intent(
+        self, trade: Trade, view: View, *, kind: IntentKind, leg: str, sizing: Sizing, style: OrderStyle, reason: str
+    ) -> Intent:
+        return intent(
+            self.policy,
+            self.policy_digest,
+            trade,
+            view,
+            kind=kind,
+            leg=leg,
+            sizing=sizing,
+            style=style,
+            reason=reason,
+        )
+
+
+def strategy_of(policy: PolicySpec) -> Strategy:
+    """The strategy of a policy, with its digest computed once."""
+    return Strategy(policy, digest_of(policy))
+
+
+def _with(state: StrategyState, trade: Trade) -> StrategyState:
+    return replace(state, trades={**state.trades, trade.episode_id: trade})
+
+
+def unplaced(trade: Trade) -> tuple[Rung, ...]:
+    """Rungs that neither rest nor have filled, in ladder order."""
+    if trade.ladder is None:
+        return ()
+    return tuple(rung for rung in trade.ladder.rungs if rung.leg not in trade.resting and rung.leg not in trade.filled)
