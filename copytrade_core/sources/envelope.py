@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from typing import Any, NoReturn
 
 import msgspec
@@ -27,7 +29,10 @@ PAGED = frozenset({Endpoint.POSITION_HISTORY, Endpoint.ORDER_HISTORY, Endpoint.T
 
 
 class SourceError(CopytradeError):
-    """An answer that is no payload. Carries endpoint, page, request and whether asking again can help."""
+    """An answer that is no payload. Carries endpoint, page, request and whether asking again can help.
+
+    `retry_after_s` is what the service asked for, when it did.
+    """
 
     def __init__(
         self,
@@ -45,6 +50,7 @@ class SourceError(CopytradeError):
         self.code = code
         self.transient = transient
         self.page_sha256 = answer.sha256
+        self.retry_after_s = _retry_after_s(answer)
         place = f"{answer.endpoint.value} page {answer.page}" if answer.page is not None else answer.endpoint.value
         super().__init__(what, where=Where(request=f"{place} {answer.request}", field=field), next_step=self.advice)
 
@@ -223,6 +229,19 @@ def _rows_of(answer: SourcePage, data: bytes) -> Sequence[msgspec.Raw]:
         return msgspec.json.decode(data, type=list[msgspec.Raw])
     except (msgspec.DecodeError, msgspec.ValidationError) as fault:
         raise MalformedPage(f"data is not a list ({fault})", answer=answer, field="data") from fault
+
+
+def _retry_after_s(answer: SourcePage) -> float | None:
+    """Seconds that `Retry-After` asks for: a number, or an HTTP date relative to when the answer arrived."""
+    text = next((value.strip() for name, value in answer.headers if name == "retry-after"), "")
+    if text.isascii() and text.isdigit():
+        return float(text)
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    return max(0.0, (aware - answer.received_at).total_seconds())
 
 
 def _code_or_none(answer: SourcePage) -> str | None:

@@ -103,7 +103,7 @@ def e8_columns(name: str, values: Sequence[Any]) -> tuple[pl.Series, pl.Series]:
 def time_columns(name: str, values: Sequence[Any]) -> tuple[pl.Series, pl.Series]:
     """Epoch milliseconds as int64 under `name`, and their `Fault` under `name_fault`; faulty values are null."""
     fault_name = f"{name}_fault"
-    if set(map(type, values)) == {int} and -INT64_MAX <= min(values) and max(values) <= INT64_MAX:
+    if set(map(type, values)) == {int} and min(values) >= -INT64_MAX and max(values) <= INT64_MAX:
         return (
             pl.Series(name, values, dtype=pl.Int64),
             pl.zeros(len(values), dtype=pl.UInt8, eager=True).alias(fault_name),
