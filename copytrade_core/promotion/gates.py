@@ -1,0 +1,29 @@
+"""All gates that this project can evaluate today, asked in one call.
+
+What a gate compares belongs to `gates_source.py` and `gates_result.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from copytrade_core.promotion.contract import Contract
+from copytrade_core.promotion.facts import CandidateFacts
+from copytrade_core.promotion.gate_result import Gate, GateResult
+from copytrade_core.promotion.gates_result import capital_grounding, drawdown, profitability, robustness
+from copytrade_core.promotion.gates_source import executable_fills_only, sample_size, source_quality
+
+
+def evaluate(facts: CandidateFacts, contract: Contract, *, now: datetime) -> Mapping[Gate, GateResult]:
+    """Every gate's answer, in the order of the contract. `now` only makes evidence older."""
+    results = (
+        source_quality(facts, contract, now=now),
+        executable_fills_only(facts, contract),
+        sample_size(facts, contract),
+        profitability(facts, contract),
+        drawdown(facts, contract),
+        capital_grounding(facts, contract),
+        robustness(facts, contract),
+    )
+    return {result.gate: result for result in results}

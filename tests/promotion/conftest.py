@@ -1,0 +1,116 @@
+"""Hand-made facts: one candidate that passes everything, and what a test changes about it."""
+
+import tomllib
+from dataclasses import fields
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from copytrade_core.model.bar import PriceOrigin
+from copytrade_core.model.fill import FillModel
+from copytrade_core.model.measure import Measures
+from copytrade_core.promotion.contract import Contract, contract_from_mapping
+from copytrade_core.promotion.facts import AssumptionFacts, CandidateFacts, CapitalFacts, SourceFacts
+
+CONTRACT_FILE = Path(__file__).resolve().parents[2] / "settings" / "promotion.toml"
+PAGE_AT = datetime(2026, 5, 19, tzinfo=UTC)
+NOW = datetime(2026, 5, 19, 1, tzinfo=UTC)
+GOOD = {
+    "trades_count": 120,
+    "longs_count": 60,
+    "shorts_count": 60,
+    "period_days": 120.0,
+    "net_pnl_usdt": 90.0,
+    "net_ratio": 0.09,
+    "net_interval_low_usdt": 20.0,
+    "profit_factor": 1.8,
+    "expectancy_usdt": 0.75,
+    "net_without_best_tenth_usdt": 30.0,
+    "worst_trade_ratio": -0.01,
+    "worst_day_ratio": -0.02,
+    "max_drawdown_realised_ratio": 0.03,
+    "max_drawdown_marked_ratio": 0.05,
+    "max_drawdown_intrabar_ratio": 0.07,
+}
+
+
+class Candidates:
+    now = NOW
+    page_at = PAGE_AT
+
+    @staticmethod
+    def contract_table() -> dict[str, object]:
+        return tomllib.loads(CONTRACT_FILE.read_text(encoding="utf-8"), parse_float=Decimal)
+
+    @staticmethod
+    def contract() -> Contract:
+        return contract_from_mapping(Candidates.contract_table(), file="promotion.toml")
+
+    @staticmethod
+    def measures(**changes: object) -> Measures:
+        values: dict[str, object] = {field.name: 0 for field in fields(Measures)}
+        return Measures(**{**values, **GOOD, **changes})  # pyright: ignore[reportArgumentType]
+
+    @staticmethod
+    def source(**changes: object) -> SourceFacts:
+        values: dict[str, object] = {
+            "rows_count": 100,
+            "rejected_count": 0,
+            "duplicates_count": 0,
+            "history_total_count": 100,
+            "history_short_count": 0,
+            "newest_page_at": PAGE_AT,
+            "closed_count": 100,
+            "losers_count": 40,
+            "episodes_count": 100,
+            "observed_count": 90,
+        }
+        return SourceFacts(**{**values, **changes})  # pyright: ignore[reportArgumentType]
+
+    @staticmethod
+    def assumptions(**changes: object) -> AssumptionFacts:
+        values: dict[str, object] = {
+            "policy": "contrarian_on_close",
+            "sides": ("long", "short"),
+            "market_fill": FillModel.NEXT_BAR_OPEN,
+            "rung_fill": FillModel.CLOSE_BEYOND,
+            "origin": PriceOrigin.RECORDED,
+            "funding_known": True,
+            "delay_s": 60,
+            "slippage_bps": 5.0,
+            "taker_fee_bps": 5.0,
+            "costs_source": "test",
+            "initial_equity_usdt": 1000.0,
+        }
+        return AssumptionFacts(**{**values, **changes})  # pyright: ignore[reportArgumentType]
+
+    @staticmethod
+    def facts(**changes: object) -> CandidateFacts:
+        values: dict[str, object] = {
+            "lead_id": "4751838302089254401",
+            "source": Candidates.source(),
+            "assumptions": Candidates.assumptions(),
+            "capital": CapitalFacts(
+                gross_to_equity_ratio=0.6, equity_worst_ratio=0.95, entries_blocked_count=0, minimum_order_skips_count=0
+            ),
+            "visible": Candidates.measures(),
+            "parts": {
+                "train": Candidates.measures(),
+                "validation": Candidates.measures(),
+                "holdout": Candidates.measures(),
+            },
+            "stressed": {
+                "slippage_x2": Candidates.measures(),
+                "fees_x1.5": Candidates.measures(),
+                "delay_plus_one_bar": Candidates.measures(),
+            },
+            "neighbours_profitable_ratio": 0.9,
+        }
+        return CandidateFacts(**{**values, **changes})  # pyright: ignore[reportArgumentType]
+
+
+@pytest.fixture(scope="session")
+def candidates() -> type[Candidates]:
+    return Candidates
