@@ -97,7 +97,7 @@ def bar_gaps(series: BarSeries, *, start_ms: int, end_ms: int) -> tuple[BarGap, 
     missing: Int64s = np.diff(times) // interval_ms - 1
     return tuple(
         BarGap(open_time_ms=int(times[index]) + interval_ms, missing_count=int(missing[index]))
-        for index in np.nonzero(missing > 0)[0]
+        for index in np.flatnonzero(missing > 0).tolist()
     )
 
 
@@ -117,5 +117,5 @@ def price_jumps(series: BarSeries, *, move_bps_max: int) -> tuple[PriceJump, ...
         PriceJump(
             open_time_ms=int(series.open_time_ms[index]), move_bps=int(-(-int(move[index]) * BPS // int(before[index])))
         )
-        for index in np.nonzero(beyond)[0]
+        for index in np.flatnonzero(beyond).tolist()
     )
