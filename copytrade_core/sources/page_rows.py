@@ -98,8 +98,9 @@ class RowBatch(Generic[Row]):
 
     def place_columns(self) -> pl.DataFrame:
         """Columns that say where each row comes from, plus `not_object`; height is the number of rows."""
-        page_at = np.repeat(np.arange(len(self.pages), dtype=np.int32), self.counts)
-        starts = np.repeat(np.cumsum([0, *self.counts[:-1]]), self.counts)
+        counts = np.array(self.counts, dtype=np.int64)
+        page_at = np.repeat(np.arange(len(self.pages), dtype=np.int32), counts)
+        starts = np.repeat(np.cumsum(counts) - counts, counts)
         not_object = np.zeros(len(self.rows), dtype=np.bool_)
         not_object[self.not_objects] = True
         pages = pl.DataFrame(
