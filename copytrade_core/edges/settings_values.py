@@ -8,37 +8,12 @@ from __future__ import annotations
 from decimal import Decimal
 
 from copytrade_core.edges.http_retry import HttpLimits
-from copytrade_core.edges.settings import BarInterval, HttpSection, Settings
-from copytrade_core.model.errors import BadConfig, Where
+from copytrade_core.edges.intervals import interval_ms_of
+from copytrade_core.edges.settings import HttpSection, Settings
 from copytrade_core.model.round_trip import CostModel, ReplaySpec
 from copytrade_core.model.units import Money, money_from_decimal, ppm_from_decimal
 
 BPS = Decimal(10_000)
-MINUTE_MS = 60_000
-INTERVAL_MS = {
-    BarInterval.M1: MINUTE_MS,
-    BarInterval.M3: 3 * MINUTE_MS,
-    BarInterval.M5: 5 * MINUTE_MS,
-    BarInterval.M15: 15 * MINUTE_MS,
-    BarInterval.M30: 30 * MINUTE_MS,
-    BarInterval.H1: 60 * MINUTE_MS,
-}
-
-
-def interval_ms(name: str) -> int:
-    """Milliseconds of a bar interval such as `5m`.
-
-    Raises:
-        BadConfig: not an interval we use.
-    """
-    try:
-        return INTERVAL_MS[BarInterval(name)]
-    except ValueError as error:
-        raise BadConfig(
-            f"{name!r} is not a bar interval",
-            where=Where(field="interval"),
-            next_step=f"Use one of {', '.join(BarInterval)}",
-        ) from error
 
 
 def http_limits(section: HttpSection) -> HttpLimits:
@@ -77,5 +52,5 @@ def replay_spec(settings: Settings, *, lead_margin_balance: Money | None) -> Rep
         delay_s=replay.delay_s,
         initial_equity=money_from_decimal(replay.initial_equity_usdt),
         lead_margin_balance=lead_margin_balance,
-        interval_ms=INTERVAL_MS[settings.market.bar_interval],
+        interval_ms=interval_ms_of(settings.market.bar_interval),
     )

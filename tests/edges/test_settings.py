@@ -12,7 +12,7 @@ from copytrade_core.edges.settings import Loaded, known_keys, load_settings, loa
 from copytrade_core.edges.settings_file import key_lines
 from copytrade_core.edges.settings_origin import Layer, shown, variable_of
 from copytrade_core.edges.settings_url import checked_base_url
-from copytrade_core.edges.settings_values import cost_model, http_limits, interval_ms, replay_spec
+from copytrade_core.edges.settings_values import cost_model, http_limits, replay_spec
 from copytrade_core.model.errors import BadConfig
 
 STANDARD = (Path(__file__).resolve().parents[2] / "settings/copytrade.toml").read_text(encoding="utf-8")
@@ -186,8 +186,3 @@ def test_values_keep_their_units_on_the_way_into_the_rooms():
     assert spec.interval_ms == 300_000
     assert spec.initial_equity == 1000 * 10**8
     assert http_limits(settings.source).deadline_s == 120
-
-
-def test_an_unknown_interval_is_refused():
-    with pytest.raises(BadConfig, match="not a bar interval"):
-        interval_ms("7m")

@@ -1,0 +1,81 @@
+"""`copytrade bars`: prices of markets into the store, and what is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from copytrade_core.cli.options import JsonFlag
+from copytrade_core.cli.output import answer, say, table
+from copytrade_core.cli.workplace import workplace
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+group = typer.Typer(no_args_is_help=True, help="Market prices: import files, see what is stored.")
+
+STATUS_COLUMNS = ("market", "interval", "origin", "first bar", "end", "bars", "missing")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds the verbs of this module."""
+    app.add_typer(group, name="bars")
+
+
+@group.command("import")
+def import_bars(
+    path: Annotated[Path, typer.Argument(help="CSV, CSV.gz, JSON, JSON.gz, Parquet, feather or Binance archive zip.")],
+    market: Annotated[str, typer.Option("--market", metavar="NAME", help="Unified name, BTC/USDT:USDT.")],
+    interval: Annotated[str, typer.Option("--interval", metavar="TEXT", help="Bar interval, such as 5m.")],
+    json_output: JsonFlag = False,
+) -> None:
+    """Import bars of one market from a file; all of it or nothing.
+
+    Example: copytrade bars import BTCUSDT_5m.csv.gz --market BTC/USDT:USDT --interval 5m
+    """
+    from copytrade_core.edges.stages.market import import_bars_file
+
+    result = import_bars_file(workplace().settings, path=path, market=market, interval=interval)
+    payload = dict(result.metadata)
+    answer(payload, as_json=json_output, render=lambda to: _draw_facts(to, payload))
+
+
+@group.command("status")
+def status(json_output: JsonFlag = False) -> None:
+    """Show which bars are stored, by market and interval.
+
+    Example: copytrade bars status
+    """
+    rows: list[dict[str, object]] = [dict(zip(STATUS_COLUMNS, row, strict=True)) for row in _spans()]
+    answer({"bars": rows}, as_json=json_output, render=lambda to: _draw_spans(to, rows))
+
+
+def _spans() -> list[tuple[object, ...]]:
+    from copytrade_core.edges.intervals import instant, interval_text
+    from copytrade_core.edges.market_store import stored_spans
+
+    return [
+        (
+            span.market,
+            interval_text(span.interval_ms),
+            span.origin.value,
+            f"{instant(span.start_ms):%Y-%m-%d %H:%M}",
+            f"{instant(span.end_ms):%Y-%m-%d %H:%M}",
+            span.row_count,
+            (span.end_ms - span.start_ms) // span.interval_ms - span.row_count,
+        )
+        for span in stored_spans(workplace().lake)
+    ]
+
+
+def _draw_spans(to: Console, rows: list[dict[str, object]]) -> None:
+    if not rows:
+        say("no bars are stored; import some: copytrade bars import PATH --market BTC/USDT:USDT --interval 5m", to=to)
+        return
+    table(to, STATUS_COLUMNS, [list(row.values()) for row in rows], title=None, right=("bars", "missing"))
+
+
+def _draw_facts(to: Console, payload: dict[str, object]) -> None:
+    table(to, ("what", "value"), payload.items(), title="imported", right=())

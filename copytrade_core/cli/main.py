@@ -1,0 +1,23 @@
+"""The command `copytrade`: its first function, so small that Ctrl-C is answered from the first moment.
+
+Verbs live in modules of their own (`app.py` lists them); what they do belongs to the rooms and `edges.stages`.
+"""
+
+from __future__ import annotations
+
+import sys
+
+
+def run() -> None:
+    """Entry point: run the command line and exit with its code."""
+    try:
+        from copytrade_core.cli.app import main
+
+        code = main(sys.argv[1:])
+    except KeyboardInterrupt:
+        code = 130
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,117 @@
+"""`copytrade sql` and `copytrade status`: what the store holds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from copytrade_core.cli.options import JsonFlag
+from copytrade_core.cli.output import answer, say, table
+from copytrade_core.cli.workplace import Workplace, workplace
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+STATUS_COLUMNS = ("asset", "partition", "rows", "made", "digest")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds the verbs of this module."""
+    app.command("sql")(sql)
+    app.command("status")(status)
+
+
+def sql(
+    query: Annotated[str, typer.Argument(help="One SELECT; each asset is a view, `heads` lists all partitions.")],
+    json_output: JsonFlag = False,
+) -> None:
+    """Ask the store in SQL (DuckDB, in memory, read-only).
+
+    Example: copytrade sql "SELECT market, count(*) FROM closed_positions GROUP BY market"
+    """
+    columns, rows = _asked(workplace(), query)
+    payload = {"columns": columns, "rows": [[_plain(cell) for cell in row] for row in rows]}
+    answer(payload, as_json=json_output, render=lambda to: table(to, columns, rows, title=None, right=()))
+
+
+def _asked(place: Workplace, query: str) -> tuple[list[str], list[tuple[object, ...]]]:
+    import duckdb
+
+    from copytrade_core.edges.lake_views import connect
+    from copytrade_core.model.errors import BadInput, Where
+
+    connection = connect(place.lake)
+    try:
+        found = connection.execute(query)
+        return [str(column[0]) for column in found.description or ()], found.fetchall()
+    except duckdb.Error as error:
+        raise BadInput(
+            f"the query was refused: {str(error).splitlines()[0]}",
+            where=Where(field="query"),
+            next_step='List what there is: copytrade sql "SHOW TABLES"',
+        ) from error
+    finally:
+        connection.close()
+
+
+def _plain(cell: object) -> object:
+    """A cell as JSON: numbers and booleans as they are (not-a-number is absent), everything else as text."""
+    if isinstance(cell, float):
+        return cell if cell - cell == 0 else None
+    return cell if cell is None or isinstance(cell, bool | int | str) else str(cell)
+
+
+def status(json_output: JsonFlag = False) -> None:
+    """Show what is stored: raw pages of each lead and the newest version of every partition.
+
+    Example: copytrade status
+    """
+    place = workplace()
+    leads = _leads(place)
+    heads = [
+        (head.asset, head.partition, head.rows, f"{head.created_at:%Y-%m-%d %H:%M}", head.digest)
+        for asset in place.lake.assets()
+        for partition in place.lake.partitions(asset)
+        if (head := place.lake.head(asset, partition)) is not None
+    ]
+    payload = {
+        "data_dir": str(place.settings.data_dir),
+        "leads": leads,
+        "stored": [dict(zip(STATUS_COLUMNS, row, strict=True)) for row in heads],
+    }
+    answer(payload, as_json=json_output, render=lambda to: _draw(to, place, leads, heads))
+
+
+def _leads(place: Workplace) -> list[dict[str, object]]:
+    archive = place.archive
+    return [
+        {"lead": str(lead), "pages": sum(1 for _ in archive.pages(lead))}
+        for lead in archive.leads()
+        if not lead.startswith("_")
+    ]
+
+
+def _draw(
+    to: Console, place: Workplace, leads: list[dict[str, object]], heads: list[tuple[str, str, int, str, str]]
+) -> None:
+    say(f"data folder: {place.settings.data_dir}", to=to)
+    if not leads and not heads:
+        say("nothing is stored yet; start with: copytrade import --from-dir DIR, or: copytrade demo", to=to)
+        return
+    table(to, ("lead", "pages"), [list(lead.values()) for lead in leads], title="leads", right=("pages",))
+    rows = [(*head[:4], head[4][:12]) for head in _by_asset(heads)]
+    table(to, STATUS_COLUMNS, rows, title="stored", right=("rows",))
+
+
+def _by_asset(heads: list[tuple[str, str, int, str, str]]) -> list[tuple[str, str, int, str, str]]:
+    """Long lists (bars by month) as one line per asset."""
+    lines: list[tuple[str, str, int, str, str]] = []
+    for asset in sorted({head[0] for head in heads}):
+        mine = [head for head in heads if head[0] == asset]
+        if len(mine) <= 3:
+            lines.extend(mine)
+        else:
+            rows = sum(head[2] for head in mine)
+            lines.append((asset, f"{len(mine)} partitions", rows, max(head[3] for head in mine), ""))
+    return lines

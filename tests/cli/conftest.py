@@ -1,0 +1,100 @@
+"""A command line in this process, with its own data folder, and the same in a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from copytrade_core.cli.app import main
+
+ROOT = Path(__file__).resolve().parents[2]
+SAMPLE_LEAD = "4751838302089254401"
+SAMPLE = ROOT / "data/sample/leads" / SAMPLE_LEAD
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What one command line did."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> dict:
+        """Standard output as exactly one JSON object."""
+        lines = self.out.splitlines()
+        assert len(lines) == 1, self.out
+        value = json.loads(lines[0])
+        assert isinstance(value, dict)
+        return value
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """Folders of this test alone."""
+    return {
+        "COPYTRADE_DATA_DIR": str(tmp_path / "data"),
+        "COPYTRADE_REPORTS_DIR": str(tmp_path / "reports"),
+        "DAGSTER_HOME": str(tmp_path / "dagster_home"),
+    }
+
+
+@pytest.fixture
+def copytrade(environment: dict[str, str], monkeypatch, capsys) -> Callable[..., Said]:
+    """Runs one command line in this process."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    def run(*arguments: str) -> Said:
+        _ = capsys.readouterr()
+        code = main(list(arguments))
+        out, err = capsys.readouterr()
+        return Said(code=int(code), out=out, err=err)
+
+    return run
+
+
+def command(*arguments: str) -> list[str]:
+    """The command line for a process of its own."""
+    return [sys.executable, "-m", "copytrade_core.cli", *arguments]
+
+
+def process_environment(environment: dict[str, str]) -> dict[str, str]:
+    """The environment of a process of its own."""
+    return {**os.environ, **environment, "COLUMNS": "120"}
+
+
+@pytest.fixture
+def copytrade_process(environment: dict[str, str], tmp_path: Path) -> Callable[..., Said]:
+    """Runs one command line in a process of its own, in the test's folder."""
+
+    def run(*arguments: str, cwd: Path = tmp_path) -> Said:
+        done = subprocess.run(
+            command(*arguments),
+            env=process_environment(environment),
+            cwd=cwd,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        return Said(code=done.returncode, out=done.stdout, err=done.stderr)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def standin_url() -> Iterator[str]:
+    """A stand-in of Binance that serves the sample lead and a simulated market."""
+    from copytrade_core.edges.standins.binance import USUAL_PLAN, StandinConfig, running_standin
+    from copytrade_core.edges.standins.lead_records import records_from_directory
+
+    config = StandinConfig(records=records_from_directory(SAMPLE.parent), plan=USUAL_PLAN, port=0)
+    with running_standin(config) as standin:
+        yield standin.base_url
