@@ -49,7 +49,7 @@ bench: $(VENV)/.dev ## measure, and write docs/performance.md and docs/performan
 
 docs: $(VENV)/.dev ## write the generated pages and build the site into site/
 	@$(BIN)/python docs/_generate/architecture.py
-	@$(BIN)/mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "site/index.html"
 
 screenshots: $(VENV)/.dev ## pictures of the real UI for the README (needs Chromium)
@@ -62,7 +62,7 @@ requirements: $(VENV)/.made ## pin again with hashes (UPGRADE=1 takes newer vers
 	"$$tmp/uv/bin/uv" $(COMPILE) $$upgrade --group build -o requirements/runtime.txt; \
 	"$$tmp/uv/bin/uv" $(COMPILE) $$upgrade --group build --group test --group docs \
 		--constraints requirements/runtime.txt -o requirements/dev.txt; \
-	git --no-pager diff --stat -- requirements
+	git --no-pager diff --stat -- requirements 2>/dev/null || :
 
 clean: ## remove caches and the built site; keeps .venv, data, reports and the Dagster instance
 	@rm -rf site build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache

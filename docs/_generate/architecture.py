@@ -106,4 +106,4 @@ def render(page: str, root: Path) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(render(PAGE.read_text(encoding="utf-8"), ROOT), encoding="utf-8")
+    _ = PAGE.write_text(render(PAGE.read_text(encoding="utf-8"), ROOT), encoding="utf-8")
