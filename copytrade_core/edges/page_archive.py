@@ -143,6 +143,11 @@ class PageArchive:
                 seen.add(key)
                 yield self._page(lead_id, observation)
 
+    def walks(self, lead_id: LeadId) -> tuple[WalkRecord, ...]:
+        """Every reading of the history, complete or not, oldest first."""
+        records = _read_log(self._lead_folder(lead_id) / "walks.jsonl", WalkRecord)[0]
+        return tuple(sorted(records, key=lambda record: record.finished_at_us))
+
     def newest_complete_walk(self, lead_id: LeadId) -> HistoryWalk | None:
         """The latest reading of the history that met its claim, with its pages; None when there is none."""
         records = _read_log(self._lead_folder(lead_id) / "walks.jsonl", WalkRecord)[0]
