@@ -81,7 +81,7 @@ def inspect_bars(series: BarSeries, *, start_ms: int, end_ms: int, limits: Sanit
         missing_count=sum(gap.missing_count for gap in gaps),
         gaps=gaps,
         jumps=tuple(jump for jump in jumps if start_ms <= jump.open_time_ms < end_ms),
-        zero_volume_ratio=float(np.mean(volume == 0)) if len(volume) else 0.0,
+        zero_volume_ratio=(len(volume) - int(np.count_nonzero(volume))) / len(volume) if len(volume) else 0.0,
         limits=limits,
     )
 

@@ -1,0 +1,92 @@
+"""Closed history -> episodes, kept apart by how we know them.
+
+Matching a history row to something seen live is `history_match`; here a row is either already claimed by a known episode
+or it is reconstructed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from copytrade_core.model.episode import Episode, EpisodeState, Provenance, episode_id
+from copytrade_core.model.source import ClosedPosition, PositionStatus
+from copytrade_core.model.source_event import HistoryMatch, SourceClosed, SourceOpened
+
+
+def episodes_from_history(positions: Iterable[ClosedPosition], known: Iterable[Episode]) -> tuple[Episode, ...]:
+    """Every episode of some leads: the known ones, and one RECONSTRUCTED per fully closed row that none of them claims.
+
+    Partially closed rows end nothing and make no episode. Ordered by open time, then id.
+    """
+    episodes = {episode.episode_id: episode for episode in known}
+    claimed = {_claim(episode) for episode in episodes.values() if episode.source_id is not None}
+    for position in positions:
+        if position.status is not PositionStatus.CLOSED:
+            continue
+        episode = _reconstructed(position)
+        if _claim(episode) not in claimed:
+            _ = episodes.setdefault(episode.episode_id, episode)
+    return tuple(sorted(episodes.values(), key=lambda episode: (episode.opened_at, episode.episode_id)))
+
+
+def _claim(episode: Episode) -> tuple[object, ...]:
+    """What says that two episodes are the same history row: its id alone is only a millisecond, so market and side too."""
+    return (episode.lead_id, episode.market, episode.side, episode.opened_at, episode.source_id)
+
+
+def _reconstructed(position: ClosedPosition) -> Episode:
+    return Episode(
+        episode_id=episode_id(position.lead_id, position.market, position.side, position.opened_at),
+        lead_id=position.lead_id,
+        market=position.market,
+        side=position.side,
+        state=EpisodeState.CLOSED,
+        provenance=Provenance.RECONSTRUCTED,
+        opened_at=position.opened_at,
+        open_known_at=position.first_seen_at,
+        closed_at=position.closed_at,
+        close_known_at=position.first_seen_at,
+        entry_price=position.avg_cost,
+        exit_price=position.avg_close_price,
+        quantity_max=position.max_open_interest,
+        closed_volume=position.closed_volume,
+        source_id=position.source_id,
+        leverage=position.leverage,
+    )
+
+
+def events_of_position(position: ClosedPosition) -> tuple[SourceOpened, SourceClosed]:
+    """The two events of a fully closed row that nobody saw live; both known only when the row was first had."""
+    assert position.status is PositionStatus.CLOSED
+    episode = _reconstructed(position)
+    opened = SourceOpened(
+        episode=episode,
+        happened_at=position.opened_at,
+        known_at=position.first_seen_at,
+        entry_price=position.avg_cost,
+        quantity=position.max_open_interest,
+    )
+    closed = SourceClosed(
+        episode=episode,
+        happened_at=position.closed_at,
+        known_at=position.first_seen_at,
+        entry_price=position.avg_cost,
+        exit_price=position.avg_close_price,
+        match=_own_proof(position),
+    )
+    return opened, closed
+
+
+def _own_proof(position: ClosedPosition) -> HistoryMatch:
+    return HistoryMatch(
+        source_id=position.source_id,
+        page_sha256=position.page_sha256,
+        opened_at=position.opened_at,
+        closed_at=position.closed_at,
+        entry_price=position.avg_cost,
+        exit_price=position.avg_close_price,
+        opened_before_first_seen_s=Decimal(0),
+        closed_after_last_seen_s=Decimal(0),
+        entry_deviation_ratio=Decimal(0),
+    )
