@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -68,6 +70,12 @@ def test_equal_values_have_no_t():
     ("field", "value"), [("seed", -1), ("resamples_count", 0), ("block_mean_count", 0.5), ("confidence_ratio", 1.0)]
 )
 def test_impossible_settings_are_refused_with_their_name(field, value):
-    given_values = {"seed": 1, "resamples_count": 10, "block_mean_count": 2.0, "confidence_ratio": 0.9, field: value}
+    given_values: dict[str, Any] = {
+        "seed": 1,
+        "resamples_count": 10,
+        "block_mean_count": 2.0,
+        "confidence_ratio": 0.9,
+        field: value,
+    }
     with pytest.raises(BadConfig, match=field):
         BootstrapSettings(**given_values)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
 
@@ -89,7 +90,7 @@ def test_daily_ratios_follow_their_textbook_formulas(made):
     points = [(24 * (day + 1), equity, equity, 100) for day, equity in enumerate(ends)]
     found = measures(made.result(trips, points), BOOTSTRAP)
     equity = [1000, *ends]
-    returns = [after / before - 1 for before, after in zip(equity, equity[1:], strict=False)]
+    returns = [after / before - 1 for before, after in itertools.pairwise(equity)]
     assert found.sharpe == pytest.approx(statistics.mean(returns) / statistics.stdev(returns) * math.sqrt(365))
     downside = math.sqrt(statistics.mean([min(value, 0) ** 2 for value in returns]))
     assert found.sortino == pytest.approx(statistics.mean(returns) / downside * math.sqrt(365))
