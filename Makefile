@@ -48,7 +48,7 @@ bench: $(VENV)/.dev ## measure, and write docs/performance.md and docs/performan
 	@$(BIN)/python tests/bench/run.py
 
 docs: $(VENV)/.dev ## write the generated pages and build the site into site/
-	@$(BIN)/python docs/_generate/architecture.py
+	@set -e; for page in docs/_generate/*.py; do $(BIN)/python "$$page"; done
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "site/index.html"
 

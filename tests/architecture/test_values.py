@@ -40,7 +40,7 @@ def test_nouns_are_frozen_slotted_and_keyword_only(modules):
 
 
 def test_only_named_working_state_changes_in_pure_rooms(modules):
-    """Above the model a value must be frozen. What a loop appends to is private to its module, or listed with a reason."""
+    """Above the model values are frozen too; what a loop appends to is private to its module, or listed."""
     mutable = {
         f"{m.path}:{found.split(' ', 1)[0]}"
         for m in modules
