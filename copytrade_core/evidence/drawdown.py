@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from copytrade_core.model.bar import Float64s, Int64s
-from copytrade_core.model.round_trip import ReplayResult, RoundTrip
+from copytrade_core.model.round_trip import EquityCurve, ReplayResult, RoundTrip
 
 DAY_MS = 86_400_000
 
@@ -97,6 +97,20 @@ def _share_of_peak(peak: Int64s, equity: Int64s) -> Float64s:
     fall = np.maximum(peak - equity, 0).astype(np.float64)
     whole = np.where(fall > 0, 1.0, 0.0)
     return np.divide(fall, peak, out=whole, where=peak > 0)
+
+
+def gross_to_equity_max_ratio(curve: EquityCurve) -> float | None:
+    """Largest gross notional over equity at the same bar end; None without a curve or once equity is used up."""
+    if len(curve.gross) == 0 or bool((curve.equity <= 0).any()):
+        return None
+    return float((curve.gross / curve.equity).max())
+
+
+def equity_worst_ratio(curve: EquityCurve, initial_equity: int) -> float | None:
+    """Lowest equity at any adverse extreme, over initial equity; None without a curve."""
+    if len(curve.worst_intrabar) == 0:
+        return None
+    return float(np.minimum(curve.worst_intrabar, curve.equity).min()) / initial_equity
 
 
 def daily_equity(timeline: Timeline) -> Int64s:

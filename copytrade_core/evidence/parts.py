@@ -21,17 +21,17 @@ def measures_by_part(
     result: ReplayResult, manifest: SplitManifest, bootstrap: BootstrapSettings, *, parts: Sequence[Part]
 ) -> Mapping[Part, Measures]:
     """Measures of exactly the parts that are named. Pass `OPEN_PARTS` unless the holdout has been opened."""
-    return {part: measures(part_result(result, manifest, part), bootstrap) for part in parts}
+    return {part: measures(parts_result(result, manifest, (part,)), bootstrap) for part in parts}
 
 
-def part_result(result: ReplayResult, manifest: SplitManifest, part: Part) -> ReplayResult:
-    """The share of a result that belongs to one part, restarted at the initial equity.
+def parts_result(result: ReplayResult, manifest: SplitManifest, parts: Sequence[Part]) -> ReplayResult:
+    """The share of a result that belongs to one part, or to several neighbours, restarted at the initial equity.
 
-    Round trips, skips and blocks are those of the part's signals. The curve is the account's from the part's first
-    entry to its last exit, moved so that it starts at the initial equity: an embargoed trade that was held in that
-    window is still inside the marked figures (not inside profit, trades or realised drawdown).
+    Round trips, skips and blocks are those of the parts' signals. The curve is the account's from the first entry to
+    the last exit of those round trips, moved so that it starts at the initial equity: an embargoed trade that was held
+    in that window is still inside the marked figures (not inside profit, trades or realised drawdown).
     """
-    members = frozenset(manifest.part(part).episode_ids)
+    members = frozenset(name for part in parts for name in manifest.part(part).episode_ids)
     trips = tuple(trip for trip in result.round_trips if trip.episode_id in members)
     return replace(
         result,

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from copytrade_core.evidence.drawdown import equity_worst_ratio, gross_to_equity_max_ratio
 from copytrade_core.evidence.measures import measures
 from copytrade_core.model.measure import BootstrapSettings
 from copytrade_core.model.side import Side
@@ -140,3 +141,15 @@ def test_the_intrabar_drawdown_is_never_smaller_than_the_marked_one(made, levels
     for i, before in enumerate(equity):
         slow = max(slow, *((before - after) / before for after in equity[i:]))
     assert found.max_drawdown_marked_ratio == pytest.approx(slow)
+
+
+def test_gross_is_compared_with_the_equity_of_the_same_moment(made):
+    curve = made.result([], [(1, 1000, 990, 800), (2, 500, 450, 450)]).equity
+    assert gross_to_equity_max_ratio(curve) == pytest.approx(0.9)
+    assert equity_worst_ratio(curve, 1000 * 10**8) == pytest.approx(0.45)
+
+
+def test_without_a_curve_there_is_no_ratio_of_it(made):
+    curve = made.result([]).equity
+    assert gross_to_equity_max_ratio(curve) is None
+    assert equity_worst_ratio(curve, 10**11) is None

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copytrade_core.evidence.parts import OPEN_PARTS, measures_by_part, part_result
+from copytrade_core.evidence.parts import OPEN_PARTS, measures_by_part, parts_result
 from copytrade_core.evidence.splits import (
     Part,
     Signal,
@@ -132,7 +132,7 @@ def test_a_parts_curve_starts_at_the_initial_equity(made):
     halves = SplitRatios(train=Fraction(1, 2), validation=Fraction(1, 4), holdout=Fraction(1, 4))
     manifest = split_signals(signals, ratios=halves, longest_holding_ms=1)
     result = made.result(trips, [(1, 1100, 1100, 100), (6, 1080, 1070, 100)])
-    later = part_result(result, manifest, Part.VALIDATION)
+    later = parts_result(result, manifest, (Part.VALIDATION,))
     assert [trip.episode_id for trip in later.round_trips] == ["b"]
     assert list(later.equity.equity) == [980 * 10**8]
     assert list(later.equity.worst_intrabar) == [970 * 10**8]
