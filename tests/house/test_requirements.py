@@ -61,4 +61,4 @@ def test_everything_named_is_pinned(project_root, runtime, dev):
 
 def test_a_line_that_is_no_pin_is_found():
     with pytest.raises(AssertionError, match="neither"):
-        pins("--index-url somewhere\n")
+        pins("-i somewhere\n")
