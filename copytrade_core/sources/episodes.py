@@ -1,7 +1,7 @@
 """Closed history -> episodes, kept apart by how we know them.
 
-Matching a history row to something seen live is `history_match`; here a row is either already claimed by a known episode
-or it is reconstructed.
+Matching a history row to something seen live is `history_match`; here a row is either claimed by a known episode or it
+is reconstructed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def episodes_from_history(positions: Iterable[ClosedPosition], known: Iterable[E
 
 
 def _claim(episode: Episode) -> tuple[object, ...]:
-    """What says that two episodes are the same history row: its id alone is only a millisecond, so market and side too."""
+    """What makes two episodes the same history row: the id is only a millisecond, so market and side count too."""
     return (episode.lead_id, episode.market, episode.side, episode.opened_at, episode.source_id)
 
 

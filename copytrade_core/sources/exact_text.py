@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from enum import IntEnum
 from types import NoneType
@@ -17,6 +18,7 @@ import polars as pl
 from copytrade_core.model.units import INT64_MAX
 
 E8 = 10**8
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 WRONG_KIND = "\x00"
 """Stands for a JSON value that is neither text nor number (object, list, true); no field may hold it as text."""
 
@@ -71,10 +73,11 @@ def text_column(name: str, values: Sequence[Any]) -> pl.Series:
     """JSON values as text: numbers as written, booleans `true`/`false`, other kinds `WRONG_KIND`, null kept."""
     if set(map(type, values)) <= {str, NoneType}:
         return pl.Series(name, values, dtype=pl.String)
-    return pl.Series(name, [_text(value) for value in values], dtype=pl.String)
+    return pl.Series(name, [text_of(value) for value in values], dtype=pl.String)
 
 
-def _text(value: object) -> str | None:
+def text_of(value: object) -> str | None:
+    """One JSON value as text, `WRONG_KIND` when it is neither text, number nor boolean."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -108,28 +111,30 @@ def time_columns(name: str, values: Sequence[Any]) -> tuple[pl.Series, pl.Series
             pl.Series(name, values, dtype=pl.Int64),
             pl.zeros(len(values), dtype=pl.UInt8, eager=True).alias(fault_name),
         )
-    parsed = [_whole(value) for value in values]
+    parsed = [whole_number(value) for value in values]
     return (
         pl.Series(name, [None if isinstance(value, Fault) else value for value in parsed], dtype=pl.Int64),
         pl.Series(fault_name, [value if isinstance(value, Fault) else 0 for value in parsed], dtype=pl.UInt8),
     )
 
 
-def _whole(value: object) -> int | Fault:
-    scaled = parse_e8_wide(_text(value))
-    if isinstance(scaled, Fault):
-        return scaled
-    return int(scaled) if scaled == scaled.to_integral_value() else Fault.WRONG_TYPE
-
-
-def parse_e8_wide(text: str | None) -> Decimal | Fault:
-    """Like `parse_e8` for whole numbers that do not fit 1e-8 scaling (epoch milliseconds)."""
-    checked = parse_e8(text)
+def whole_number(value: object) -> int | Fault:
+    """A whole number of any published form within int64 (epoch milliseconds do not fit 1e-8 scaling)."""
+    checked = parse_e8(text_of(value))
     if isinstance(checked, Fault) and checked is not Fault.NOT_FINITE:
         return checked
-    assert text is not None
-    clean = text.strip(" \t\r\n").replace(",", "")
+    clean = (text_of(value) or "").strip(" \t\r\n").replace(",", "")
     if _NOT_FINITE.fullmatch(clean):
         return Fault.NOT_FINITE
     number = Decimal(clean)
-    return number if abs(number) <= INT64_MAX else Fault.NOT_FINITE
+    if number.adjusted() > 18 or abs(number) > INT64_MAX:
+        return Fault.NOT_FINITE
+    return int(number) if number == number.to_integral_value() else Fault.WRONG_TYPE
+
+
+def instant_of_ms(moment_ms: int) -> datetime | None:
+    """Epoch milliseconds as an aware instant, or None when no calendar has it."""
+    try:
+        return EPOCH + timedelta(milliseconds=moment_ms)
+    except OverflowError:
+        return None

@@ -9,21 +9,20 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from copytrade_core.model.episode import Episode, EpisodeState, Provenance, episode_id
+from copytrade_core.model.episode import EpisodeState, Provenance
 from copytrade_core.model.instrument import Market
 from copytrade_core.model.side import Side
-from copytrade_core.model.source import ClosedPosition, LeadId, OpenPositionSnapshot
+from copytrade_core.model.source import ClosedPosition, LeadId, OpenPositionSnapshot, PositionStatus
 from copytrade_core.model.source_event import (
     HistoryMatch,
     MatchRefusal,
-    SourceChange,
     SourceChanged,
-    SourceClosed,
     SourceEvent,
     SourceMissing,
     SourceOpened,
 )
-from copytrade_core.sources.history_match import MatchTolerances, SeenHolding, Sighting, find_match
+from copytrade_core.sources.history_match import MatchTolerances, find_match
+from copytrade_core.sources.holding import Holding, change_between, closed_by, first_sight, sighting_of
 from copytrade_core.sources.source_poll import PollReading, PositionsSeen, SourcePoll, reading_of
 
 
@@ -41,20 +40,6 @@ class FirstSeenRules:
     gap_s_max: int
     stale_page_s_max: int
     sightings_max: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Holding:
-    """An episode that is not closed, and what was seen of it."""
-
-    episode: Episode
-    seen: SeenHolding
-    missing_polls_count: int
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the last believable poll showed it."""
-        return self.episode.state is EpisodeState.OPEN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,7 +155,7 @@ class _Step:
             row, match = proof
             if snapshot is not None and self.poll.observed_at <= self._stale_until(row):
                 return [holding]
-            events.append(_closed(holding, row, match, self.now))
+            events.append(closed_by(holding, row, match, self.now))
             return []
         if snapshot is not None:
             return [self._sighted(holding, snapshot, events)]
@@ -188,7 +173,7 @@ class _Step:
         change = change_between(before, snapshot)
         if change is None:
             return replace(holding, seen=seen)
-        sightings = (*seen.sightings, _sighting(snapshot, self.poll.observed_at))[-self.rules.sightings_max :]
+        sightings = (*seen.sightings, sighting_of(snapshot, self.poll.observed_at))[-self.rules.sightings_max :]
         episode = replace(
             holding.episode,
             entry_price=snapshot.entry_price,
@@ -242,8 +227,8 @@ class _Step:
         provenance = Provenance.SEEDED if self._is_seeding() else Provenance.OBSERVED
         fresh: list[Holding] = []
         for key, snapshot in listed.items():
-            if key not in covered:
-                holding = _first_sight(snapshot, provenance, self.poll.observed_at, self.now)
+            if key not in covered and not self._may_be_an_old_copy(snapshot):
+                holding = first_sight(snapshot, provenance, self.poll.observed_at, self.now)
                 fresh.append(holding)
                 events.append(
                     SourceOpened(
@@ -255,6 +240,14 @@ class _Step:
                     )
                 )
         return fresh
+
+    def _may_be_an_old_copy(self, snapshot: OpenPositionSnapshot) -> bool:
+        """Whether history says that this market and side closed a moment ago: then one more poll is waited for."""
+        return any(
+            (row.market, row.side, row.status) == (snapshot.market, snapshot.side, PositionStatus.CLOSED)
+            and row.closed_at <= self.poll.observed_at <= self._stale_until(row)
+            for row in self.poll.history
+        )
 
     def _is_seeding(self) -> bool:
         informed = self.ledger.last_informed_at
@@ -293,72 +286,3 @@ def _proof(outcome: _Outcome) -> tuple[ClosedPosition, HistoryMatch] | None:
 
 def _refusals(outcome: _Outcome) -> tuple[MatchRefusal, ...]:
     return tuple(item for item in outcome if isinstance(item, MatchRefusal))
-
-
-def _sighting(snapshot: OpenPositionSnapshot, seen_at: datetime) -> Sighting:
-    return Sighting(seen_at=seen_at, entry_price=snapshot.entry_price, quantity=snapshot.amount)
-
-
-def change_between(before: Sighting, snapshot: OpenPositionSnapshot) -> SourceChange | None:
-    """What a new sighting shows. An entry that moves although the quantity did not grow is its own kind."""
-    if snapshot.amount > before.quantity:
-        return SourceChange.SCALED_IN
-    if snapshot.entry_price != before.entry_price:
-        return SourceChange.ENTRY_JUMPED
-    return SourceChange.SCALED_OUT if snapshot.amount < before.quantity else None
-
-
-def _first_sight(
-    snapshot: OpenPositionSnapshot, provenance: Provenance, seen_at: datetime, known_at: datetime
-) -> Holding:
-    episode = Episode(
-        episode_id=episode_id(snapshot.lead_id, snapshot.market, snapshot.side, seen_at),
-        lead_id=snapshot.lead_id,
-        market=snapshot.market,
-        side=snapshot.side,
-        state=EpisodeState.OPEN,
-        provenance=provenance,
-        opened_at=seen_at,
-        open_known_at=known_at,
-        closed_at=None,
-        close_known_at=None,
-        entry_price=snapshot.entry_price,
-        exit_price=None,
-        quantity_max=snapshot.amount,
-        closed_volume=None,
-        source_id=None,
-        leverage=snapshot.leverage,
-    )
-    seen = SeenHolding(
-        lead_id=snapshot.lead_id,
-        market=snapshot.market,
-        side=snapshot.side,
-        first_seen_at=seen_at,
-        last_seen_at=seen_at,
-        sightings=(_sighting(snapshot, seen_at),),
-    )
-    return Holding(episode=episode, seen=seen, missing_polls_count=0)
-
-
-def _closed(holding: Holding, row: ClosedPosition, match: HistoryMatch, known_at: datetime) -> SourceClosed:
-    """The close; identity stays the one given at first sight, event times become the published ones."""
-    episode = replace(
-        holding.episode,
-        state=EpisodeState.CLOSED,
-        opened_at=row.opened_at,
-        closed_at=row.closed_at,
-        close_known_at=known_at,
-        entry_price=row.avg_cost,
-        exit_price=row.avg_close_price,
-        quantity_max=max(holding.episode.quantity_max, row.max_open_interest),
-        closed_volume=row.closed_volume,
-        source_id=row.source_id,
-    )
-    return SourceClosed(
-        episode=episode,
-        happened_at=row.closed_at,
-        known_at=known_at,
-        entry_price=row.avg_cost,
-        exit_price=row.avg_close_price,
-        match=match,
-    )
