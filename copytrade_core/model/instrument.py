@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import NewType
@@ -65,6 +65,8 @@ class Instrument:
     min_notional: Money
     as_of: datetime
     source: str
+    money_per_tick_step: int = field(init=False, repr=False, compare=False)
+    """Money of one tick x one step: the exchange rate between the grid and the ledger."""
 
     def __post_init__(self) -> None:
         if self.tick_size <= 0 or self.step_size <= 0:
@@ -72,11 +74,7 @@ class Instrument:
         unit = self.tick_size * self.step_size * MONEY_SCALE
         if unit < 1 or unit != unit.to_integral_value():
             raise OutOfBounds(f"{self.market}: one tick x one step is not a whole number of 1e-8 quote units")
-
-    @property
-    def money_per_tick_step(self) -> int:
-        """Money of one tick x one step: the exchange rate between the grid and the ledger."""
-        return int(self.tick_size * self.step_size * MONEY_SCALE)
+        object.__setattr__(self, "money_per_tick_step", int(unit))
 
     def notional(self, price: int, quantity: int) -> Money:
         """Exact money of `quantity` steps at `price` ticks.

@@ -90,8 +90,16 @@ class _KnownCloses:
 
     def __init__(self, data: MarketData) -> None:
         self._bars = data.bars
+        self._asked: dict[str, tuple[int, Ticks | None]] = {}
 
     def mark(self, market: str, at_ms: int) -> Ticks | None:
+        # A bar's end asks for the same mark once per holding and rule; only the last answer is worth keeping.
+        asked = self._asked.get(market)
+        if asked is None or asked[0] != at_ms:
+            asked = self._asked[market] = (at_ms, self._look_up(market, at_ms))
+        return asked[1]
+
+    def _look_up(self, market: str, at_ms: int) -> Ticks | None:
         series = self._bars.get(market)
         index = -1 if series is None else series.index_known_at(at_ms)
         return None if series is None or index < 0 else Ticks(int(series.close[index]))
