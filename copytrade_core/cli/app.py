@@ -17,6 +17,7 @@ from copytrade_core.cli import (
     config_verbs,
     doctor_verb,
     import_verb,
+    poll_verb,
     simulate_verbs,
     store_verbs,
 )
@@ -53,6 +54,7 @@ for verbs in (
     config_verbs,
     doctor_verb,
     import_verb,
+    poll_verb,
     simulate_verbs,
     store_verbs,
 ):

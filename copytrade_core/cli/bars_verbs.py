@@ -26,12 +26,14 @@ def add_to(app: typer.Typer) -> None:
 
 @group.command("import")
 def import_bars(
-    path: Annotated[Path, typer.Argument(help="CSV, CSV.gz, JSON, JSON.gz, Parquet, feather or Binance archive zip.")],
+    path: Annotated[Path, typer.Argument()],
     market: Annotated[str, typer.Option("--market", metavar="NAME", help="Unified name, BTC/USDT:USDT.")],
     interval: Annotated[str, typer.Option("--interval", metavar="TEXT", help="Bar interval, such as 5m.")],
     json_output: JsonFlag = False,
 ) -> None:
     """Import bars of one market from a file; all of it or nothing.
+
+    PATH is a CSV, CSV.gz, JSON, JSON.gz, Parquet, freqtrade feather or Binance archive zip.
 
     Example: copytrade bars import BTCUSDT_5m.csv.gz --market BTC/USDT:USDT --interval 5m
     """

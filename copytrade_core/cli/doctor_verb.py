@@ -10,12 +10,13 @@ import typer
 from copytrade_core.cli.exit_codes import ExitCode
 from copytrade_core.cli.options import JsonFlag
 from copytrade_core.cli.output import answer, say, table, verdict_text
-from copytrade_core.cli.workplace import Workplace, now, workplace
+from copytrade_core.cli.workplace import workplace
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from copytrade_core.edges.diagnosis import Finding
+    from copytrade_core.edges.stages.workplace import Workplace
 
 GARBAGE_AGE_S = 3600
 """Younger leftovers may belong to a writer that is still alive."""
@@ -40,7 +41,7 @@ def doctor(
 
     place = workplace()
     removed = _collect(place) if gc else None
-    findings = diagnose(place.settings, place.lake, place.archive, now=now(), garbage_age_s=GARBAGE_AGE_S)
+    findings = diagnose(place.settings, place.lake, place.archive, now=place.now(), garbage_age_s=GARBAGE_AGE_S)
     healthy = all(finding.is_fine for finding in findings)
     payload: dict[str, object] = {"healthy": healthy, "findings": [asdict(finding) for finding in findings]}
     if removed is not None:
@@ -53,7 +54,7 @@ def doctor(
 def _collect(place: Workplace) -> list[str]:
     from copytrade_core.edges.lake_garbage import collect_garbage
 
-    removed = collect_garbage(place.lake.root, older_than_s=now().timestamp() - GARBAGE_AGE_S)
+    removed = collect_garbage(place.lake.root, older_than_s=place.now().timestamp() - GARBAGE_AGE_S)
     return [str(path.relative_to(place.lake.root)) for path in removed]
 
 

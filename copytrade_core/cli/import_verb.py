@@ -9,7 +9,7 @@ import typer
 
 from copytrade_core.cli.options import JsonFlag, OptionalLead
 from copytrade_core.cli.output import answer, say, table
-from copytrade_core.cli.workplace import now, workplace
+from copytrade_core.cli.workplace import workplace
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -33,10 +33,9 @@ def import_pages(
 
     Example: copytrade import --from-dir data/sample/leads/4751838302089254401
     """
-    from copytrade_core.edges.page_import import import_directory
-    from copytrade_core.model.source import LeadId
+    from copytrade_core.edges.stages import sources
 
-    result = import_directory(from_dir, workplace().archive, lead_id=None if lead is None else LeadId(lead), now=now())
+    result = sources.import_pages(workplace(), from_dir, lead_id=lead)
     answer(_payload(result), as_json=json_output, render=lambda to: _draw(to, result))
 
 

@@ -8,10 +8,12 @@ import typer
 
 from copytrade_core.cli.options import JsonFlag
 from copytrade_core.cli.output import answer, say, table
-from copytrade_core.cli.workplace import Workplace, workplace
+from copytrade_core.cli.workplace import workplace
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from copytrade_core.edges.stages.workplace import Workplace
 
 STATUS_COLUMNS = ("asset", "partition", "rows", "made", "digest")
 
@@ -23,10 +25,12 @@ def add_to(app: typer.Typer) -> None:
 
 
 def sql(
-    query: Annotated[str, typer.Argument(help="One SELECT; each asset is a view, `heads` lists all partitions.")],
+    query: Annotated[str, typer.Argument()],
     json_output: JsonFlag = False,
 ) -> None:
     """Ask the store in SQL (DuckDB, in memory, read-only).
+
+    QUERY is one SELECT; each asset is a view, `heads` lists all partitions, SHOW TABLES names them.
 
     Example: copytrade sql "SELECT market, count(*) FROM closed_positions GROUP BY market"
     """

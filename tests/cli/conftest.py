@@ -48,10 +48,10 @@ def environment(tmp_path: Path) -> dict[str, str]:
 @pytest.fixture
 def copytrade(environment: dict[str, str], monkeypatch, capsys) -> Callable[..., Said]:
     """Runs one command line in this process."""
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
 
     def run(*arguments: str) -> Said:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
         _ = capsys.readouterr()
         code = main(list(arguments))
         out, err = capsys.readouterr()

@@ -1,0 +1,102 @@
+"""Import and poll: every row accounted for, every answer kept, nothing half-written."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from copytrade_core.cli.exit_codes import ExitCode
+
+LEAD = "4751838302089254401"
+SAMPLE = Path(__file__).resolve().parents[2] / "data/sample/leads" / LEAD
+COUNTS = {"pages", "rows", "normalised", "rejected", "duplicates"}
+
+
+@pytest.fixture
+def polling(environment, standin_url):
+    """The environment of a client that asks the stand-in and does not wait between requests."""
+    environment["COPYTRADE_SOURCE__BASE_URL"] = standin_url
+    environment["COPYTRADE_SOURCE__REQUEST_INTERVAL_S"] = "0"
+    return environment
+
+
+def test_the_sample_lead_gives_47_rows_of_which_all_are_usable(copytrade):
+    found = copytrade("import", "--from-dir", str(SAMPLE), "--json").json
+    assert COUNTS <= set(found)
+    assert found["rows"] == found["normalised"] == 47
+    assert found["rejected"] == {}
+    assert found["duplicates"] == 0
+
+
+def test_the_shared_lead_folder_gives_47_rows(copytrade, real_data):
+    found = copytrade("import", "--from-dir", str(real_data / "leads" / LEAD), "--json").json
+    assert (found["rows"], found["normalised"], found["rejected"], found["duplicates"]) == (47, 47, {}, 0)
+
+
+def test_rows_are_normalised_rejected_or_duplicates_and_add_up(copytrade, tmp_path):
+    folder = tmp_path / LEAD
+    folder.mkdir()
+    pages = json.loads((SAMPLE / "position_history_pages_raw.json").read_text())
+    rows = pages[0]["response"]["data"]["list"]
+    rows[0]["avgCost"] = -1
+    rows[1]["closed"] = rows[1]["opened"] - 1
+    rows.append(dict(rows[5]))
+    pages[0]["response"]["data"]["total"] = len(rows)
+    (folder / "position_history_pages_raw.json").write_text(json.dumps(pages))
+    found = copytrade("import", "--from-dir", str(folder), "--json").json
+    assert found["rows"] == 48
+    assert found["rejected"] == {"impossible_time": 1, "non_positive_price": 1}
+    assert found["duplicates"] == 1
+    assert found["rows"] == found["normalised"] + sum(found["rejected"].values()) + found["duplicates"]
+
+
+@pytest.mark.parametrize("content", ["", "<html>", '{"code": "000000", "data": ', "[1, 2]"])
+def test_a_bad_file_stores_nothing_and_is_named(copytrade, tmp_path, environment, content):
+    folder = tmp_path / LEAD
+    shutil.copytree(SAMPLE, folder)
+    (folder / "page_2.json").write_text(content)
+    said = copytrade("import", "--from-dir", str(folder), "--json")
+    assert said.code == ExitCode.BAD_INPUT
+    assert "page_2.json" in said.json["error"]["where"]
+    assert copytrade("status", "--json").json["leads"] == []
+
+
+def test_a_folder_that_is_not_there_is_told(copytrade, tmp_path):
+    said = copytrade("import", "--from-dir", str(tmp_path / "absent"), "--json")
+    assert said.code == ExitCode.BAD_INPUT
+    assert "absent" in said.json["error"]["where"] + said.json["error"]["what"]
+
+
+def test_one_poll_reads_the_whole_history_over_http(copytrade, polling):
+    found = copytrade("poll", "--lead", LEAD, "--once", "--json").json
+    assert (found["total_count"], found["distinct_count"], found["short_by"]) == (47, 47, 0)
+    assert found["page_set_changed"] is True
+
+
+def test_the_seeds_command_saves_raw_pages_and_normalised_rows(copytrade_process, polling, tmp_path):
+    folder = tmp_path / "reports" / f"binance_copy_{LEAD}_2026-05-19"
+    said = copytrade_process("poll", "--portfolio-id", LEAD, "--report-dir", str(folder), "--once", "--json")
+    assert said.code == 0, said.err
+    found = said.json
+    assert found["normalised"] == 47
+    assert sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()) == found["files"]
+    lines = (folder / "poll/normalised/closed_positions.csv").read_text().splitlines()
+    assert len(lines) == 48
+    assert lines[0].startswith("lead_id,source_id,symbol,market,side,opened_at,closed_at")
+    again = copytrade_process("import", "--from-dir", str(folder), "--json")
+    assert again.code == 0, again.out
+    assert again.json["normalised"] == 47
+
+
+def test_a_host_that_does_not_answer_is_an_upstream_error(copytrade_process, environment):
+    environment["COPYTRADE_SOURCE__BASE_URL"] = "http://127.0.0.1:9"
+    environment["COPYTRADE_SOURCE__ATTEMPTS_MAX"] = "1"
+    said = copytrade_process("poll", "--lead", LEAD, "--once", "--json")
+    assert said.code == ExitCode.UPSTREAM
+    assert "request" in said.json["error"]["where"]
+
+
+@pytest.mark.parametrize("arguments", [[], ["--once", "--every", "60"], ["--every", "60", "--json"], ["--every", "1"]])
+def test_a_poll_says_how_often(copytrade, arguments):
+    assert copytrade("poll", "--lead", LEAD, *arguments).code == ExitCode.BAD_INPUT
