@@ -55,13 +55,14 @@ def poll_lead(place: Workplace, lead_id: str) -> PollOutcome:
     """
     lead = LeadId(lead_id)
     before = place.archive.digest(lead)
+    failed: dict[str, str] = {}
     with closing(_client(place)) as client:
-        calls: dict[Endpoint, Callable[[LeadId], SourcePage]] = {
-            Endpoint.LEAD_DETAIL: client.detail,
-            Endpoint.OPEN_POSITIONS: client.open_positions,
-        }
-        failed = {endpoint.value: why for endpoint, call in calls.items() if (why := _attempt(call, lead))}
-        walk = client.history(lead, walk=WALK, time_range=None)
+        _attempt(Endpoint.LEAD_DETAIL, client.detail, lead, failed)
+        try:
+            # Before the open positions, so that a close is on record when a holding is found gone.
+            walk = client.history(lead, walk=WALK, time_range=None)
+        finally:
+            _attempt(Endpoint.OPEN_POSITIONS, client.open_positions, lead, failed)
     return PollOutcome(
         lead_id=lead,
         total_count=walk.total_count,
@@ -78,12 +79,11 @@ def _client(place: Workplace) -> LeadPages:
     return LeadPages(base_url=source.base_url, limits=http_limits(source), archive=place.archive)
 
 
-def _attempt(call: Callable[[LeadId], SourcePage], lead_id: LeadId) -> str | None:
+def _attempt(endpoint: Endpoint, call: Callable[[LeadId], SourcePage], lead_id: LeadId, failed: dict[str, str]) -> None:
     try:
         _ = call(lead_id)
     except SourceError as fault:
-        return f"{type(fault).__name__}: {fault.what}"
-    return None
+        failed[endpoint.value] = f"{type(fault).__name__}: {fault.what}"
 
 
 def import_pages(place: Workplace, directory: Path, *, lead_id: str | None) -> ImportResult:

@@ -6,7 +6,7 @@ What a study computes belongs to `replay`; what it amounts to belongs to `eviden
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from fractions import Fraction
 
 import polars as pl
@@ -28,6 +28,7 @@ TABLES = ("round_trips", "fills", "equity")
 class StoredRun:
     """One scenario's result without its tables."""
 
+    name: str
     label: str
     policy: str
     delay_s: int
@@ -55,6 +56,11 @@ class StoredStudy:
     tables: dict[str, str]
 
 
+def name_of(scenario: Scenario) -> str:
+    """What a scenario is called in the tables: policy and label, which together occur once."""
+    return f"{scenario.policy}: {scenario.label}"
+
+
 def store_study(
     lake: Lake, partition: str, study: Study, *, code_version: str, parents: Mapping[str, str]
 ) -> tuple[Head, ...]:
@@ -63,8 +69,8 @@ def store_study(
     Returns:
         Heads of `study`, `round_trips`, `fills`, `equity`.
     """
-    results = [(scenario.label, study.results[scenario]) for scenario in study.results]
-    assert len({label for label, _ in results}) == len(results), "labels tell scenarios apart"
+    results = [(name_of(scenario), study.results[scenario]) for scenario in study.results]
+    assert len({label for label, _ in results}) == len(results), "names tell scenarios apart"
     frames = {
         "round_trips": _labelled(
             [(label, frame_of(result.round_trips, RoundTrip, leave_out=("fills",))) for label, result in results]
@@ -104,22 +110,22 @@ def load_study(lake: Lake, partition: str) -> Study:
         )
         for asset, digest in stored.tables.items()
     }
-    scenarios = {run.label: _scenario(run) for run in stored.runs}
+    scenarios = {run.name: _scenario(run) for run in stored.runs}
     return Study(
         main=scenarios[stored.main],
         by_strategy=tuple(scenarios[label] for label in stored.by_strategy),
         delay_slippage=tuple(scenarios[label] for label in stored.delay_slippage),
         stressed={name: scenarios[label] for name, label in stored.stressed.items()},
-        results={scenarios[run.label]: _result(run, tables) for run in stored.runs},
+        results={scenarios[run.name]: _result(run, tables) for run in stored.runs},
     )
 
 
 def _document(study: Study, digests: Mapping[str, str]) -> StoredStudy:
     return StoredStudy(
-        main=study.main.label,
-        by_strategy=[scenario.label for scenario in study.by_strategy],
-        delay_slippage=[scenario.label for scenario in study.delay_slippage],
-        stressed={name: scenario.label for name, scenario in study.stressed.items()},
+        main=name_of(study.main),
+        by_strategy=[name_of(scenario) for scenario in study.by_strategy],
+        delay_slippage=[name_of(scenario) for scenario in study.delay_slippage],
+        stressed={name: name_of(scenario) for name, scenario in study.stressed.items()},
         runs=[_stored_run(scenario, result) for scenario, result in study.results.items()],
         tables=dict(digests),
     )
@@ -127,6 +133,7 @@ def _document(study: Study, digests: Mapping[str, str]) -> StoredStudy:
 
 def _stored_run(scenario: Scenario, result: ReplayResult) -> StoredRun:
     return StoredRun(
+        name=name_of(scenario),
         label=scenario.label,
         policy=scenario.policy,
         delay_s=scenario.delay_s,
@@ -154,15 +161,12 @@ def _scenario(run: StoredRun) -> Scenario:
 
 
 def _result(run: StoredRun, tables: Mapping[str, pl.DataFrame]) -> ReplayResult:
-    mine = {
-        asset: table.filter(pl.col("scenario") == run.label).drop("scenario") for asset, table in tables.items()
-    }
-    fills: dict[str, list[Fill]] = {}
-    for fill in records_of(mine["fills"].iter_rows(named=True), Fill, table="fills"):
-        fills.setdefault(fill.episode_id, []).append(fill)
+    mine = {asset: table.filter(pl.col("scenario") == run.name).drop("scenario") for asset, table in tables.items()}
+    fills: dict[int, list[object]] = {}
+    for row in mine["fills"].iter_rows(named=True):
+        fills.setdefault(row["trip"], []).append({name: row[name] for name in row if name != "trip"})
     trips = [
-        {**row, "fills": [asdict(fill) for fill in fills.get(str(row["episode_id"]), [])]}
-        for row in mine["round_trips"].iter_rows(named=True)
+        {**row, "fills": fills.get(number, [])} for number, row in enumerate(mine["round_trips"].iter_rows(named=True))
     ]
     return ReplayResult(
         policy=run.result_policy,
@@ -179,7 +183,10 @@ def _result(run: StoredRun, tables: Mapping[str, pl.DataFrame]) -> ReplayResult:
 
 
 def _fills(result: ReplayResult) -> pl.DataFrame:
-    return frame_of([fill for trip in result.round_trips for fill in trip.fills], Fill)
+    """Fills with the number of their round trip (its row within the scenario)."""
+    numbers = [number for number, trip in enumerate(result.round_trips) for _ in trip.fills]
+    frame = frame_of([fill for trip in result.round_trips for fill in trip.fills], Fill)
+    return frame.with_columns(pl.Series("trip", numbers, dtype=pl.Int64))
 
 
 def _curve_frame(curve: EquityCurve) -> pl.DataFrame:
