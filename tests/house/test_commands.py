@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 
 import pytest
 
@@ -51,6 +52,26 @@ def test_documents_name_only_commands_that_exist(project_root):
     for name in ("README.md", "CONTRIBUTING.md", "docs/index.md"):
         text = (project_root / name).read_text(encoding="utf-8")
         assert set(re.findall(r"(?:^|`|&& )make ([a-z]+)", text, re.MULTILINE)) - known == set(), name
+
+
+def test_documents_name_only_verbs_that_exist(project_root):
+    said = subprocess.run(
+        [sys.executable, "-m", "copytrade_core.cli", "--help"],
+        env={**os.environ, "COLUMNS": "200", "NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    ).stdout
+    verbs = set(re.findall(r"^│ ([a-z]+) {2,}", said, re.MULTILINE))
+    assert len(verbs) > 3
+    named: dict[str, set[str]] = {}
+    for page in [*project_root.glob("*.md"), *(project_root / "docs").rglob("*.md")]:
+        if page.name != "CHANGELOG.md" and "adr" not in page.parts:  # these tell of other times
+            text = page.read_text(encoding="utf-8")
+            unknown = set(re.findall(r"(?:^|`|\$ |bin/)copytrade ([a-z]+)", text, re.MULTILINE)) - verbs
+            named |= {page.name: unknown} if unknown else {}
+    assert named == {}
 
 
 def test_a_python_that_is_not_there_is_said_plainly(project_root, tmp_path):
