@@ -44,6 +44,10 @@ class FindingLimits:
     one_side_ratio_max: float
 
 
+STANDARD_LIMITS = FindingLimits(t_statistic_min=2.0, lead_win_ratio_max=0.9, one_side_ratio_max=0.9)
+"""t below 2 is the spec's thin sample; nine in ten is where a reader should start to wonder."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """One doubt: a plain title, a sentence with numbers, and the numbers by name."""

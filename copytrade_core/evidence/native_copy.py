@@ -233,3 +233,26 @@ def _share_profit(account: _Account, rules: NativeCopyRules) -> None:
         account.shared += taken
         account.high_water = account.cash
         account.equity.append(account.cash)
+
+
+AVAILABLE_DISCOUNT_ASSUMED = Ppm(950_000)
+"""The exchange does not publish the discount as a number; 95 % of what is free is assumed."""
+PROFIT_SHARE_DEFAULT = Ppm(100_000)
+"""10 %: what leads usually ask; used when the lead's own share is not known."""
+
+
+def published_rules(*, balance_share: Ppm, profit_share: Ppm | None) -> NativeCopyRules:
+    """The exchange's rules as published, without delay.
+
+    Args:
+        balance_share: share of the copier's balance per order.
+        profit_share: the lead's, or None when its detail page has not been read.
+    """
+    return NativeCopyRules(
+        cap_tight=Ppm(5_000),
+        cap_wide=Ppm(15_000),
+        balance_share=balance_share,
+        available_discount=AVAILABLE_DISCOUNT_ASSUMED,
+        profit_share=PROFIT_SHARE_DEFAULT if profit_share is None else profit_share,
+        delay_s=0,
+    )

@@ -1,0 +1,278 @@
+"""The evidence report: every number of one lead and its strategies, assembled once and rendered elsewhere.
+
+Files, HTML and Markdown belong to `edges`; thresholds of promotion belong to `promotion`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import cast
+
+from copytrade_core.evidence.assumptions import Assumption, assumptions
+from copytrade_core.evidence.baselines import (
+    ArtefactResult,
+    BuyAndHold,
+    LeadRecord,
+    artefact_result,
+    buy_and_hold,
+    lead_record,
+)
+from copytrade_core.evidence.conclusion import Conclusion, conclude
+from copytrade_core.evidence.findings import STANDARD_LIMITS, Finding, findings
+from copytrade_core.evidence.legacy_comparison import LegacyComparison, LegacyRun, compare_legacy
+from copytrade_core.evidence.measures import measures
+from copytrade_core.evidence.monthly import MonthlyResult, monthly_results
+from copytrade_core.evidence.native_copy import NativeCopy, native_copy, published_rules
+from copytrade_core.evidence.parts import OPEN_PARTS, measures_by_part
+from copytrade_core.evidence.plain_json import plain
+from copytrade_core.evidence.plot_series import EquitySeries, PriceSeries, equity_series, price_series
+from copytrade_core.evidence.splits import SplitManifest, manifest_document
+from copytrade_core.evidence.trip_rows import TripRow, trip_rows
+from copytrade_core.model.episode import Episode, EpisodeState
+from copytrade_core.model.market_data import MarketData
+from copytrade_core.model.measure import BootstrapSettings, Measures
+from copytrade_core.model.policy import PolicySpec
+from copytrade_core.model.round_trip import ReplayResult
+from copytrade_core.model.study import Scenario, Study
+from copytrade_core.model.units import RATE_SCALE, Ppm, money_to_float
+
+REPORT_SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceCounts:
+    """What was read of the lead: `rows_count` = `normalised_count` + rejected + duplicates."""
+
+    rows_count: int
+    normalised_count: int
+    duplicates_count: int
+    rejected: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportInputs:
+    """Everything a report is made from.
+
+    `policies` are by `Scenario.policy`; `legacy_runs` and `original_pnl` (the original study's single trades by rungs
+    and source id) may be empty; `profit_share` is the lead's own, if known; `digests` name the stored inputs.
+    """
+
+    lead_id: str
+    nickname: str | None
+    source: SourceCounts
+    episodes: Sequence[Episode]
+    study: Study
+    policies: Mapping[str, PolicySpec]
+    data: MarketData
+    split: SplitManifest
+    bootstrap: BootstrapSettings
+    profit_share: Ppm | None
+    legacy_runs: Sequence[LegacyRun]
+    original_pnl: Mapping[int, Mapping[str, float]]
+    digests: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrategyRow:
+    """One strategy under the main assumptions: executable measures and, labelled, what lead prices would show."""
+
+    policy: str
+    measures: Measures
+    artefact: ArtefactResult | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScenarioRow:
+    """One other set of assumptions for the main strategy."""
+
+    name: str
+    label: str
+    delay_s: int
+    slippage_multiple: float
+    fee_multiple: float
+    trades_count: int
+    net_pnl_usdt: float
+    net_ratio: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """From rows to trades; reasons are counted. Times are ISO 8601 UTC, None without a trade."""
+
+    source: SourceCounts
+    episodes_count: int
+    closed_count: int
+    tested_count: int
+    skipped: Mapping[str, int]
+    blocked: Mapping[str, int]
+    markets: Mapping[str, int]
+    first_signal_at: str | None
+    last_exit_at: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceReport:
+    """The whole report. `holdout_note` says what is kept closed; `parts` are train and validation only."""
+
+    schema_version: int
+    lead_id: str
+    nickname: str | None
+    origin: str
+    policy: str
+    initial_equity_usdt: float
+    conclusion: Conclusion
+    counts: Counts
+    strategies: tuple[StrategyRow, ...]
+    lead_record: LeadRecord
+    buy_and_hold: tuple[BuyAndHold, ...]
+    native_copy: NativeCopy
+    findings: tuple[Finding, ...]
+    sensitivity: tuple[ScenarioRow, ...]
+    stressed: tuple[ScenarioRow, ...]
+    monthly: tuple[MonthlyResult, ...]
+    split: Mapping[str, object]
+    parts: Mapping[str, Measures]
+    holdout_note: str
+    legacy: LegacyComparison | None
+    assumptions: tuple[Assumption, ...]
+    round_trips: tuple[TripRow, ...]
+    equity: EquitySeries
+    prices: tuple[PriceSeries, ...]
+    digests: Mapping[str, str]
+
+
+def build_report(inputs: ReportInputs) -> EvidenceReport:
+    """Assembles the report of one study. Pure: the same inputs give the same report."""
+    study, result = inputs.study, inputs.study.main_result
+    strategies = tuple(_strategy_row(inputs, scenario) for scenario in study.by_strategy)
+    main = next((row.measures for row in strategies if row.policy == study.main.policy), None)
+    measured = measures(result, inputs.bootstrap) if main is None else main
+    stressed = tuple(_scenario_row(name, scenario, study) for name, scenario in study.stressed.items())
+    initial = money_to_float(result.spec.initial_equity)
+    return EvidenceReport(
+        schema_version=REPORT_SCHEMA_VERSION,
+        lead_id=inputs.lead_id,
+        nickname=inputs.nickname,
+        origin=result.origin.value,
+        policy=study.main.policy,
+        initial_equity_usdt=initial,
+        conclusion=conclude(
+            lead_id=inputs.lead_id,
+            policy=study.main.policy,
+            origin=result.origin,
+            measured=measured,
+            stressed_nets_usdt={row.label: row.net_pnl_usdt for row in stressed},
+        ),
+        counts=_counts(inputs, result),
+        strategies=strategies,
+        lead_record=lead_record(inputs.episodes, notional_usdt=_trade_notional_usdt(inputs, measured)),
+        buy_and_hold=_buy_and_hold(inputs, result),
+        native_copy=_native_copy(inputs, result),
+        findings=findings(inputs.episodes, result, measured, STANDARD_LIMITS),
+        sensitivity=tuple(_scenario_row("sweep", scenario, study) for scenario in study.delay_slippage),
+        stressed=stressed,
+        monthly=monthly_results(result.round_trips, result.spec.initial_equity),
+        split=manifest_document(inputs.split),
+        parts={
+            part.value: found
+            for part, found in measures_by_part(result, inputs.split, inputs.bootstrap, parts=OPEN_PARTS).items()
+        },
+        holdout_note=_holdout_note(inputs.split),
+        legacy=compare_legacy(inputs.lead_id, inputs.legacy_runs, inputs.original_pnl),
+        assumptions=assumptions(result, inputs.policies.get(study.main.policy), inputs.bootstrap),
+        round_trips=trip_rows(result, inputs.data.instruments),
+        equity=equity_series(result),
+        prices=price_series(result, inputs.data),
+        digests=dict(inputs.digests),
+    )
+
+
+def report_document(report: EvidenceReport) -> dict[str, object]:
+    """The report as plain JSON types: the content of `report.json`, and what every rendering reads."""
+    return cast("dict[str, object]", plain(report))
+
+
+def _strategy_row(inputs: ReportInputs, scenario: Scenario) -> StrategyRow:
+    result, policy = inputs.study.results[scenario], inputs.policies.get(scenario.policy)
+    return StrategyRow(
+        policy=scenario.policy,
+        measures=measures(result, inputs.bootstrap),
+        artefact=None
+        if policy is None
+        else artefact_result(result, inputs.episodes, inputs.data.instruments, policy.signal),
+    )
+
+
+def _scenario_row(name: str, scenario: Scenario, study: Study) -> ScenarioRow:
+    result = study.results[scenario]
+    net = sum(trip.pnl for trip in result.round_trips)
+    return ScenarioRow(
+        name=name,
+        label=scenario.label,
+        delay_s=scenario.delay_s,
+        slippage_multiple=float(scenario.slippage_multiple),
+        fee_multiple=float(scenario.fee_multiple),
+        trades_count=len(result.round_trips),
+        net_pnl_usdt=money_to_float(net),
+        net_ratio=net / result.spec.initial_equity,
+    )
+
+
+def _counts(inputs: ReportInputs, result: ReplayResult) -> Counts:
+    trips = result.round_trips
+    return Counts(
+        source=inputs.source,
+        episodes_count=len(inputs.episodes),
+        closed_count=sum(episode.state is EpisodeState.CLOSED for episode in inputs.episodes),
+        tested_count=len(trips),
+        skipped=dict(sorted(Counter(skip.reason for skip in result.skipped).items())),
+        blocked=dict(sorted(Counter(str(block.reason) for block in result.blocked).items())),
+        markets=dict(sorted(Counter(str(trip.market) for trip in trips).items())),
+        first_signal_at=_iso(min(trip.signal_at_ms for trip in trips)) if trips else None,
+        last_exit_at=_iso(max(trip.exited_at_ms for trip in trips)) if trips else None,
+    )
+
+
+def _iso(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="seconds")
+
+
+def _trade_notional_usdt(inputs: ReportInputs, measured: Measures) -> float:
+    policy = inputs.policies.get(inputs.study.main.policy)
+    return money_to_float(policy.sizing.target_notional) if policy else (measured.notional_mean_usdt or 0.0)
+
+
+def _buy_and_hold(inputs: ReportInputs, result: ReplayResult) -> tuple[BuyAndHold, ...]:
+    trips = result.round_trips
+    if not trips:
+        return ()
+    start_ms, end_ms = min(trip.signal_at_ms for trip in trips), max(trip.exited_at_ms for trip in trips)
+    held = (
+        buy_and_hold(
+            inputs.data.bars[market],
+            start_ms=start_ms,
+            end_ms=end_ms,
+            costs=result.spec.costs,
+            initial_equity=result.spec.initial_equity,
+        )
+        for market in sorted({trip.market for trip in trips})
+    )
+    return tuple(found for found in held if found is not None)
+
+
+def _native_copy(inputs: ReportInputs, result: ReplayResult) -> NativeCopy:
+    policy, equity = inputs.policies.get(inputs.study.main.policy), result.spec.initial_equity
+    share = RATE_SCALE if policy is None else min(RATE_SCALE, policy.sizing.target_notional * RATE_SCALE // equity)
+    rules = published_rules(balance_share=Ppm(share), profit_share=inputs.profit_share)
+    return native_copy(inputs.episodes, inputs.data, rules=rules, costs=result.spec.costs, initial_equity=equity)
+
+
+def _holdout_note(split: SplitManifest) -> str:
+    holdout = split.parts[-1]
+    return (
+        f"The holdout ({holdout.signals_count} signals) has not been opened: none of its own figures is computed or shown. "
+        "Figures of the whole period contain its trades, so they must never be used to choose parameters."
+    )
