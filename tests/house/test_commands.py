@@ -69,7 +69,11 @@ def test_documents_name_only_verbs_that_exist(project_root):
     for page in [*project_root.glob("*.md"), *(project_root / "docs").rglob("*.md")]:
         if page.name != "CHANGELOG.md" and "adr" not in page.parts:  # these tell of other times
             text = page.read_text(encoding="utf-8")
-            unknown = set(re.findall(r"(?:^|`|\$ |bin/)copytrade ([a-z]+)", text, re.MULTILINE)) - verbs
+            shown = "\n".join(re.findall(r"^```.*?^```", text, re.MULTILINE | re.DOTALL))
+            typed = re.findall(r"`copytrade ([a-z]+)", text) + re.findall(
+                r"^(?:\S*bin/)?copytrade ([a-z]+)", shown, re.MULTILINE
+            )
+            unknown = set(typed) - verbs
             named |= {page.name: unknown} if unknown else {}
     assert named == {}
 
