@@ -273,6 +273,6 @@ def _native_copy(inputs: ReportInputs, result: ReplayResult) -> NativeCopy:
 def _holdout_note(split: SplitManifest) -> str:
     holdout = split.parts[-1]
     return (
-        f"The holdout ({holdout.signals_count} signals) has not been opened: none of its own figures is computed or shown. "
-        "Figures of the whole period contain its trades, so they must never be used to choose parameters."
+        f"The holdout ({holdout.signals_count} signals) has not been opened: none of its own figures is computed or "
+        "shown. Figures of the whole period contain its trades, so they must never be used to choose parameters."
     )
