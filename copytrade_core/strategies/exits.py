@@ -44,3 +44,15 @@ def tighter(side: Side, first: Ticks | None, second: Ticks | None) -> Ticks | No
     if first is None or second is None:
         return first if second is None else second
     return max(first, second) if side is Side.LONG else min(first, second)
+
+
+def working_stop(
+    spec: ExitSpec, side: Side, average: Ticks, peak: Ticks, resting: Ticks | None
+) -> tuple[Ticks | None, str]:
+    """The stop that should rest now and why: the fixed one, or once it trails the tightest so far."""
+    fixed = stop_price(spec, side, average)
+    trailing = trailing_price(spec, side, average, peak)
+    if trailing is None:
+        return fixed, "stop_loss"
+    stop = tighter(side, tighter(side, fixed, trailing), resting)
+    return stop, "stop_loss" if stop == fixed else "trailing_stop"

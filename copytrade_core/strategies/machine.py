@@ -36,13 +36,13 @@ from copytrade_core.model.intent import (
 from copytrade_core.model.policy import Anchor, PolicySpec, SignalMode
 from copytrade_core.model.side import Side
 from copytrade_core.model.source_event import SourceChanged, SourceClosed, SourceMissing, SourceOpened
-from copytrade_core.model.units import Ticks, ticks_nearest
+from copytrade_core.model.units import Ticks
 from copytrade_core.strategies import contrarian, exits, follow_lead
-from copytrade_core.strategies.dca_ladder import Rung, base_notional, fits, plan_ladder
+from copytrade_core.strategies.dca_ladder import Rung, plan_ladder
 from copytrade_core.strategies.entry import Held, why_not
+from copytrade_core.strategies.opening import opening
 from copytrade_core.strategies.rejection_backoff import after_entry_fill, after_failure
 from copytrade_core.strategies.signal import Signal
-from copytrade_core.strategies.sizing import target_notional
 from copytrade_core.strategies.state import Phase, StrategyState, Trade
 from copytrade_core.strategies.wishes import WHOLE, hold, intent
 
@@ -119,35 +119,15 @@ class Strategy:
         return Decision(state=state, wishes=())
 
     def _enter(self, state: StrategyState, signal: Signal, view: View) -> Decision:
-        episode = signal.episode
+        episode_id = signal.episode.episode_id
         held = why_not(signal, self.policy, state, view)
         if held is not None:
-            return Decision(state=state, wishes=(hold(episode.episode_id, held, view),))
-        target = target_notional(self.policy.sizing, episode, view)
-        if isinstance(target, Held):
-            return Decision(state=state, wishes=(hold(episode.episode_id, target, view),))
+            return Decision(state=state, wishes=(hold(episode_id, held, view),))
         assert view.mark is not None, "why_not refuses an unknown mark"
-        base = base_notional(self.policy.ladder, target)
-        if not fits(view.instrument, base, view.mark, self.policy.sizing.headroom_ppm):
-            numbers = (("base_notional", str(base)), ("minimum_notional", str(view.instrument.min_notional)))
-            too_small = Held(reason="below_minimum", numbers=numbers)
-            return Decision(state=state, wishes=(hold(episode.episode_id, too_small, view),))
-        trade = Trade(
-            episode_id=episode.episode_id,
-            market=episode.market,
-            side=signal.side,
-            phase=Phase.ENTERING,
-            target=target,
-            source_entry=ticks_nearest(signal.source_price, view.instrument.tick_size),
-            ladder=None,
-            resting=(),
-            filled=(),
-            exits_count=0,
-            peak=view.mark,
-            stop=None,
-            ttl_at_ms=None,
-            leave_on_fill=False,
-        )
+        opened = opening(self.policy, signal, view.mark, view)
+        if isinstance(opened, Held):
+            return Decision(state=state, wishes=(hold(episode_id, opened, view),))
+        trade, base = opened
         sizing = ByNotional(notional=base, rule=f"{self.policy.sizing.rule}:base")
         wish = self._intent(
             trade, view, kind=IntentKind.OPEN, leg="base", sizing=sizing, style=MarketStyle(), reason=self.policy.signal
@@ -234,7 +214,8 @@ class Strategy:
     def _trails(self, trade: Trade, view: View) -> bool:
         if self.policy.exit.trailing_callback_ppm is None or view.holding is None:
             return False
-        stop, _ = self._stop(trade, exits.average_entry(view.holding, view.instrument))
+        average = exits.average_entry(view.holding, view.instrument)
+        stop, _ = exits.working_stop(self.policy.exit, trade.side, average, trade.peak, trade.stop)
         return stop != trade.stop
 
     # -- wishes -----------------------------------------------------------------------------------------------------
@@ -255,21 +236,12 @@ class Strategy:
         resting = (*trade.resting, *(wish.leg for wish in wishes))
         return Decision(state=_with(state, replace(trade, resting=resting)), wishes=wishes)
 
-    def _stop(self, trade: Trade, average: Ticks) -> tuple[Ticks | None, str]:
-        spec = self.policy.exit
-        fixed = exits.stop_price(spec, trade.side, average)
-        trailing = exits.trailing_price(spec, trade.side, average, trade.peak)
-        if trailing is None:
-            return fixed, "stop_loss"
-        stop = exits.tighter(trade.side, exits.tighter(trade.side, fixed, trailing), trade.stop)
-        return stop, "stop_loss" if stop == fixed else "trailing_stop"
-
     def _protect(self, state: StrategyState, trade: Trade, view: View) -> Decision:
         """Rest the exits that follow from the average entry; a newer one replaces the one before."""
         if view.holding is None or trade.phase is not Phase.HELD:
             return Decision(state=_with(state, trade), wishes=())
         average = exits.average_entry(view.holding, view.instrument)
-        stop, stop_reason = self._stop(trade, average)
+        stop, stop_reason = exits.working_stop(self.policy.exit, trade.side, average, trade.peak, trade.stop)
         profit = exits.take_profit_price(self.policy.exit, trade.side, average)
         count = trade.exits_count + 1
         wishes: list[Intent] = []

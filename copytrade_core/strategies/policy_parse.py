@@ -171,9 +171,7 @@ def policy_from_mapping(content: Mapping[str, object], *, file: str) -> PolicySp
                 target_notional=money_from_decimal(sizing.number("target_notional_usdt")),
                 headroom_ppm=sizing.ppm("headroom_bps", 100),
             ),
-            backoff=BackoffSpec(
-                failures_max=backoff.whole("failures_max"), cooldown_s=backoff.whole("cooldown_s")
-            ),
+            backoff=BackoffSpec(failures_max=backoff.whole("failures_max"), cooldown_s=backoff.whole("cooldown_s")),
         )
     except BadConfig as error:
         if error.where.file is not None:
