@@ -137,9 +137,7 @@ def test_transfers_performance_chart_and_lead_list_have_their_shapes(client):
 
 def test_the_lead_list_gives_thirty_rows_however_many_are_asked(sample_config: StandinConfig):
     record = sample_config.records[0]
-    many = tuple(
-        LeadRecord(lead_id=str(10**18 + number), history=record.history[:1], saved={}) for number in range(35)
-    )
+    many = tuple(LeadRecord(lead_id=str(10**18 + number), history=record.history[:1], saved={}) for number in range(35))
     with running_standin(replace(sample_config, records=many)) as standin:
         url = f"{standin.base_url}{FRIENDLY}/home-page/query-list"
         pages = [
@@ -177,7 +175,9 @@ def test_archived_pages_serve_as_saved_files_do(project_root: Path):
     ]
     bodies += [b"<html>", b'{"code":"11012005","data":null}', b'{"data":{"positionShow":true,"marginBalance":"1.50"}}']
     endpoints = [Endpoint.POSITION_HISTORY] * 4 + [Endpoint.LEAD_DETAIL]
-    pages = [_page(number, endpoint, body) for number, (endpoint, body) in enumerate(zip(endpoints, bodies, strict=True))]
+    pages = [
+        _page(number, endpoint, body) for number, (endpoint, body) in enumerate(zip(endpoints, bodies, strict=True))
+    ]
     (again,) = records_from_pages(pages)
     assert again.history == record.history
     assert msgspec.json.decode(again.saved[Endpoint.LEAD_DETAIL])["marginBalance"] == "1.50"
@@ -196,7 +196,8 @@ def test_a_saved_detail_page_is_served_as_saved(sample_config: StandinConfig):
 def test_rows_that_cannot_be_placed_in_time_are_still_served(tmp_path: Path, sample_config: StandinConfig):
     folder = tmp_path / LEAD
     folder.mkdir()
-    rows = '{"id":1,"symbol":"BTCUSDT","opened":1779098899731,"closed":1779131766622,"avgCost":"76,247.4"},{"id":2,"avgCost":"x"},null'
+    placed = '{"id":1,"symbol":"BTCUSDT","opened":1779098899731,"closed":1779131766622,"avgCost":"76,247.4"}'
+    rows = placed + ',{"id":2,"avgCost":"x"},null'
     (folder / "page.json").write_text('{"code":"000000","data":{"total":3,"list":[' + rows + "]}}")
     (folder / "notes.json").write_text("not json")
     config = replace(sample_config, records=records_from_directory(tmp_path))

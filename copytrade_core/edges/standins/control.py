@@ -5,6 +5,7 @@ No endpoint of Binance belongs here.
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -16,6 +17,7 @@ from copytrade_core.edges.standins.faults import Fault
 from copytrade_core.model.errors import BadInput, CopytradeError, Where
 
 CONTROL_PREFIX = "/__standin__/"
+_TIMEOUT_S = 10.0
 
 
 class SetTime(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -75,7 +77,8 @@ class StandinControl:
 
     def _request(self, method: str, name: str, body: bytes) -> bytes:
         url = f"{self._base_url}{CONTROL_PREFIX}{name}"
-        with httpx.Client(trust_env=False, timeout=10) as client:
+        without_authorities = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # plain HTTP: loading the CA list costs 30 ms
+        with httpx.Client(trust_env=False, timeout=_TIMEOUT_S, verify=without_authorities) as client:
             response = client.request(method, url, content=body)
         if response.status_code != 200:
             raise StandinRefused(response.text, where=Where(request=f"{method} {url}"))
