@@ -1,0 +1,105 @@
+"""The replay stage: episodes, markets and policies of the settings -> a stored study of one lead.
+
+What a replay does belongs to `replay`.
+"""
+
+from __future__ import annotations
+
+from copytrade_core.edges.lake import Head
+from copytrade_core.edges.settings_values import replay_spec
+from copytrade_core.edges.stages.episodes import load_episodes
+from copytrade_core.edges.stages.market_data import load_markets
+from copytrade_core.edges.stages.policies import load_policies
+from copytrade_core.edges.stages.split import split_of
+from copytrade_core.edges.stages.study_store import store_study
+from copytrade_core.edges.stages.workplace import StageOutcome, Workplace, parents
+from copytrade_core.evidence.parts import OPEN_PARTS, parts_result
+from copytrade_core.evidence.splits import SplitManifest
+from copytrade_core.model.digest import digest_of
+from copytrade_core.model.errors import NotStored
+from copytrade_core.model.round_trip import ReplayResult, ReplaySpec
+from copytrade_core.model.source import Endpoint, LeadId
+from copytrade_core.model.study import Study
+from copytrade_core.model.units import Money, money_from_decimal, money_to_float
+from copytrade_core.replay.study import run_study
+from copytrade_core.sources.envelope import SourceError, is_success
+from copytrade_core.sources.lead_detail import read_lead_detail
+
+
+def replay_lead(place: Workplace, lead_id: str) -> StageOutcome:
+    """Replays every scenario of the study and stores it (`study`, `round_trips`, `fills`, `equity`).
+
+    Raises:
+        NotStored: there are no episodes.
+        BadInput: bars and settings disagree; recorded and simulated bars are mixed.
+    """
+    head = place.lake.require("episodes", lead_id)
+    episodes = load_episodes(place, lead_id)
+    if not episodes:
+        raise NotStored(f"lead {lead_id} has no episode to replay", next_step="Poll it again later")
+    markets = load_markets(place, episodes)
+    policies = load_policies(place.settings)
+    spec = lead_spec(place, lead_id)
+    study = run_study(episodes, list(policies.values()), spec, markets.data)
+    read = {
+        **parents(head),
+        **markets.digests,
+        **{f"policies/{name}": digest_of(policy) for name, policy in policies.items()},
+        "assumptions": digest_of(spec),
+    }
+    heads = store_study(place.lake, lead_id, study, code_version=place.code_version, parents=read)
+    metadata = {
+        **summary(study, split_of(place, episodes)),
+        "months_without_bars": [f"{need.market} {need.month}" for need in markets.without_bars],
+    }
+    return StageOutcome(heads=heads, metadata=metadata)
+
+
+def lead_spec(place: Workplace, lead_id: str) -> ReplaySpec:
+    """The settings' assumptions with the lead's margin balance, where its newest detail page shows one."""
+    return replay_spec(place.settings, lead_margin_balance=_margin_balance(place, LeadId(lead_id)))
+
+
+def _margin_balance(place: Workplace, lead_id: LeadId) -> Money | None:
+    pages = [page for page in place.archive.pages(lead_id, Endpoint.LEAD_DETAIL) if is_success(page)]
+    if not pages:
+        return None
+    try:
+        balance = read_lead_detail(max(pages, key=lambda page: page.received_at)).margin_balance
+    except SourceError:
+        return None
+    return None if balance is None else money_from_decimal(balance)
+
+
+def summary(study: Study, split: SplitManifest) -> dict[str, object]:
+    """The main scenario in numbers. Results are of train and validation only: the holdout stays closed."""
+    main = study.main_result
+    reasons: dict[str, int] = {}
+    for skip in main.skipped:
+        reasons[skip.reason] = reasons.get(skip.reason, 0) + 1
+    return {
+        "strategy": main.policy,
+        "origin": main.origin.value,
+        "funding_known": main.funding_known,
+        "trades_count": len(main.round_trips),
+        "skipped": reasons,
+        "blocked_count": len(main.blocked),
+        "visible_net_pnl_usdt": _visible_net_usdt(main, split),
+        "visible_net_pnl_usdt_by_strategy": {
+            scenario.policy: _visible_net_usdt(study.results[scenario], split) for scenario in study.by_strategy
+        },
+        "fill_hash": str(main.fill_hash),
+    }
+
+
+def _visible_net_usdt(result: ReplayResult, split: SplitManifest) -> float:
+    return money_to_float(sum(trip.pnl for trip in parts_result(result, split, OPEN_PARTS).round_trips))
+
+
+def study_heads(place: Workplace, lead_id: str) -> tuple[Head, ...]:
+    """Heads of the stored study: document, round trips, fills, equity.
+
+    Raises:
+        NotStored: nothing was replayed.
+    """
+    return tuple(place.lake.require(asset, lead_id) for asset in ("study", "round_trips", "fills", "equity"))
