@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 import msgspec
 
@@ -31,8 +31,10 @@ PAGED = frozenset({Endpoint.POSITION_HISTORY, Endpoint.ORDER_HISTORY, Endpoint.T
 class SourceError(CopytradeError):
     """An answer that is no payload. Carries endpoint, page, request and whether asking again can help.
 
-    `retry_after_s` is what the service asked for, when it did.
+    `retry_after_s` is what the service asked for, when it did; `advice` is the next step for this kind.
     """
+
+    advice: ClassVar[str | None] = None
 
     def __init__(
         self,
@@ -54,28 +56,17 @@ class SourceError(CopytradeError):
         place = f"{answer.endpoint.value} page {answer.page}" if answer.page is not None else answer.endpoint.value
         super().__init__(what, where=Where(request=f"{place} {answer.request}", field=field), next_step=self.advice)
 
-    @property
-    def advice(self) -> str | None:
-        """What the reader can do about this kind of error."""
-        return None
-
 
 class Throttled(SourceError):
     """The host asks for patience: 429, 418 or a busy code."""
 
-    @property
-    def advice(self) -> str:
-        """Slow down."""
-        return "Wait longer between requests"
+    advice = "Wait longer between requests"
 
 
 class Blocked(SourceError):
     """A firewall, country block or login page answered instead of the data."""
 
-    @property
-    def advice(self) -> str:
-        """Stop."""
-        return "Stop asking from this address; the raw answer is in the archive"
+    advice = "Stop asking from this address; the raw answer is in the archive"
 
 
 class HiddenPositions(SourceError):

@@ -62,7 +62,7 @@ def normalise_open(pages: Iterable[SourcePage]) -> NormalisedRows:
     )
     return NormalisedRows(
         positions=_positions(usable.filter(marks == FRESH)),
-        unusable=unusable_rows(batch, pl.concat([broken, conflicts]).sort("page_at", "index")),
+        unusable=unusable_rows(batch.pages, pl.concat([broken, conflicts]).sort("page_at", "index")),
         rows_count=rows.height,
         duplicates_count=int((marks == DUPLICATE).sum()),
         empty_slots_count=int(empty.sum()),

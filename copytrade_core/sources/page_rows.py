@@ -5,7 +5,7 @@ Values are not judged here; a row that is no JSON object is kept as an empty one
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -183,12 +183,12 @@ def _row_by_row(page: SourcePage, decoder: msgspec.json.Decoder[Row], empty: typ
     return rows, not_objects
 
 
-def unusable_rows(batch: RowBatch[Row], rejected: pl.DataFrame) -> pl.DataFrame:
-    """Rejected rows (columns `page_at`, `index`, `reason`, `field`) with the row exactly as received."""
-    raw = {at: read_payload(batch.pages[at]).rows for at in rejected["page_at"].unique().sort()}
+def unusable_rows(pages: Sequence[SourcePage], rejected: pl.DataFrame) -> pl.DataFrame:
+    """Rejected rows (columns `page_at` into `pages`, `index`, `reason`, `field`) with the row exactly as received."""
+    raw = {at: read_payload(pages[at]).rows for at in rejected["page_at"].unique().sort()}
     records: list[dict[str, object]] = []
     for at, index, reason, name in rejected.select("page_at", "index", "reason", "field").iter_rows():
-        page = batch.pages[at]
+        page = pages[at]
         records.append(
             {
                 "lead_id": page.lead_id,

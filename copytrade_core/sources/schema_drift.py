@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 
@@ -184,8 +185,9 @@ def field_inventory(pages: Iterable[SourcePage]) -> tuple[Inventory, frozenset[s
     rows = 0
     for page in pages:
         for raw in read_payload(page).rows:
-            row = msgspec.json.decode(raw)
-            if not isinstance(row, dict):
+            try:
+                row = msgspec.json.decode(raw, type=dict[str, Any])
+            except msgspec.ValidationError:
                 continue
             rows += 1
             for name, value in row.items():
