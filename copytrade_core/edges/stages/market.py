@@ -18,7 +18,7 @@ from copytrade_core.model.errors import BadInput
 from copytrade_core.sources.market_sanity import BarSanity, SanityLimits, inspect_bars
 
 LIMITS = SanityLimits(price_move_bps_max=2500, zero_volume_ratio_max=0.05)
-"""A bar of minutes that moves a quarter, or a twentieth of silent bars, is an error in the data until shown otherwise."""
+"""A bar that moves a quarter, or a twentieth of silent bars, is an error in the data until shown otherwise."""
 
 
 def fetch_bars(place: Workplace, market: str, month: str) -> StageOutcome:

@@ -26,8 +26,6 @@ from copytrade_core.promotion.gate_result import Gate, GateResult
 from copytrade_core.promotion.gates import evaluate
 
 EVIDENCE = (
-    "closed_positions", "source_counts", "episodes", "split_manifest", "study", "round_trips", "fills", "equity",
-)
     "closed_positions",
     "source_counts",
     "episodes",
