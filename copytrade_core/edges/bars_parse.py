@@ -57,7 +57,7 @@ def parse_bars(
     tick_size: Decimal,
     kind: DataKind,
     origin: PriceOrigin,
-    known_until_ms: int,
+    known_until_ms: int | None,
     drop_last: bool,
 ) -> ParsedBars:
     """Bars of rows with the columns open_time, open, high, low, close, volume and perhaps close_time.
@@ -69,7 +69,8 @@ def parse_bars(
         tick_size: the grid of prices.
         kind: how a price off the grid is judged.
         origin: recorded or simulated.
-        known_until_ms: when the rows were obtained; a last bar that ends later was still open and is dropped.
+        known_until_ms: when the rows were obtained; a last bar that ends later was still open and is dropped. None: the
+            caller knows that every bar has ended.
         drop_last: the form of the file says that its last bar was still open.
 
     Raises:
@@ -78,7 +79,9 @@ def parse_bars(
     """
     opened = times_ms(rows, "open_time")
     _judge_times(rows, opened, interval_ms)
-    rows.refuse(opened[:-1] + interval_ms > known_until_ms, "open_time", "a bar ends after the file was obtained")
+    ends = opened + interval_ms
+    after = np.zeros(len(rows), np.bool_) if known_until_ms is None else ends > known_until_ms
+    rows.refuse(after[:-1], "open_time", "a bar ends after the file was obtained")
     prices = {
         name: ticks_of(rows, name, tick_size, may_round=kind is DataKind.FOREIGN)
         for name in ("open", "high", "low", "close")
@@ -89,7 +92,7 @@ def parse_bars(
     for name in ("open", "close"):
         ticks = prices[name].ticks
         rows.refuse((ticks > high) | (ticks < low), name, f"{name} is outside low..high")
-    is_open = drop_last or int(opened[-1]) + interval_ms > known_until_ms
+    is_open = drop_last or bool(after[-1])
     kept = slice(0, len(rows) - is_open)
     series = BarSeries(
         market=market,
@@ -103,9 +106,7 @@ def parse_bars(
         volume=volume[kept],
     )
     off_grid_count = sum(column.off_grid_count for column in prices.values())
-    return ParsedBars(
-        series=series, rows=rows.numbers[kept], off_grid_count=off_grid_count, dropped_open_bar=bool(is_open)
-    )
+    return ParsedBars(series=series, rows=rows.numbers[kept], off_grid_count=off_grid_count, dropped_open_bar=is_open)
 
 
 def _judge_times(rows: Rows, opened: Int64s, interval_ms: int) -> None:
@@ -125,7 +126,7 @@ def _judge_times(rows: Rows, opened: Int64s, interval_ms: int) -> None:
         # Binance's close time is the last millisecond of the bar; some exporters write the next bar's open.
         wrong = (length != interval_ms - 1) & (length != interval_ms)
         rows.refuse(wrong, "close_time", f"wrong interval: a bar is not {wanted} long")
-    if len(opened) > 1 and int(step[1:].min()) != interval_ms:
+    elif len(opened) > 1 and int(step[1:].min()) != interval_ms:
         row = 1 + int(np.argmin(step[1:]))
         apart = int(step[row]) // 1000
         raise rows.fault(row, "open_time", f"wrong interval: bars are at least {apart} s apart, not {wanted}")
