@@ -42,7 +42,8 @@ def loopback_socket(host: str, port: int) -> socket.socket:
             next_step="Use 127.0.0.1: what it serves must not be reachable from another machine",
         )
     family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
+    # The protocol is named because asyncio switches Nagle off only then: 40 ms less for each answer.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((str(address), port))
