@@ -322,7 +322,7 @@ def test_an_unusable_answer_names_the_request(
     ("change", "what"),
     [
         (lambda rows: [*rows[:2], kline(500)], "outside the span"),
-        (lambda rows: [[START - MINUTE, *kline(0)[1:6]], *rows], "outside the span"),
+        (lambda rows: [[START - MINUTE, *kline(0)[1:6]], *rows], "row outside the span"),
         (lambda rows: [rows[1], rows[0]], "not sorted"),
         (lambda rows: [rows[0], rows[0]], "repeated"),
         (lambda rows: [[rows[0][0], "80000.15", *rows[0][2:]]], "off the tick grid"),

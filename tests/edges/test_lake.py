@@ -182,12 +182,37 @@ def test_a_file_in_the_way_of_a_folder_is_a_store_fault_that_names_it(lake: Lake
     assert "COPYTRADE_DATA_DIR" in fault.value.next_step
 
 
+UNWRITABLE = """
+import os, sys
+from datetime import UTC, datetime
+from pathlib import Path
+import polars as pl
+from copytrade_core.edges.lake import Lake
+from copytrade_core.model.errors import StoreFault
+
+root = Path(sys.argv[1])
+root.mkdir(mode=0o700)
+root.chmod(0o500)
+if os.geteuid() == 0:
+    os.seteuid(65534)  # root may write anywhere; nobody may not
+try:
+    Lake(root / "data", now=lambda: datetime(2026, 5, 18, tzinfo=UTC)).put_document(
+        "notes", "x", {}, schema_version=1, code_version="t", parents={})
+except StoreFault as fault:
+    print("FAULT", fault.what)
+"""
+
+
 def test_an_unwritable_folder_is_a_store_fault(tmp_path: Path) -> None:
-    if os.geteuid() == 0:
-        pytest.skip("root may write anywhere; the file-in-the-way test covers the path")
-    tmp_path.chmod(0o500)
-    with pytest.raises(StoreFault, match="Permission"):
-        put(Lake(tmp_path / "data", now=lambda: NOON))
+    ran = subprocess.run(
+        [sys.executable, "-c", UNWRITABLE, str(tmp_path / "locked")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert ran.stdout.startswith("FAULT Cannot "), ran.stdout + ran.stderr
+    assert "Permission denied" in ran.stdout
 
 
 FULL_DISK = """
