@@ -18,7 +18,7 @@ from copytrade_core.evidence.splits import SplitManifest
 from copytrade_core.model.digest import digest_of
 from copytrade_core.model.errors import NotStored
 from copytrade_core.model.round_trip import ReplayResult, ReplaySpec
-from copytrade_core.model.source import Endpoint, LeadId
+from copytrade_core.model.source import Endpoint, LeadDetail, LeadId
 from copytrade_core.model.study import Study
 from copytrade_core.model.units import Money, money_from_decimal, money_to_float
 from copytrade_core.replay.study import run_study
@@ -61,14 +61,19 @@ def lead_spec(place: Workplace, lead_id: str) -> ReplaySpec:
 
 
 def _margin_balance(place: Workplace, lead_id: LeadId) -> Money | None:
-    pages = [page for page in place.archive.pages(lead_id, Endpoint.LEAD_DETAIL) if is_success(page)]
+    detail = lead_detail(place, lead_id)
+    return None if detail is None or detail.margin_balance is None else money_from_decimal(detail.margin_balance)
+
+
+def lead_detail(place: Workplace, lead_id: str) -> LeadDetail | None:
+    """The newest archived detail page of a lead, or None when there is none that can be read."""
+    pages = [page for page in place.archive.pages(LeadId(lead_id), Endpoint.LEAD_DETAIL) if is_success(page)]
     if not pages:
         return None
     try:
-        balance = read_lead_detail(max(pages, key=lambda page: page.received_at)).margin_balance
+        return read_lead_detail(max(pages, key=lambda page: page.received_at))
     except SourceError:
         return None
-    return None if balance is None else money_from_decimal(balance)
 
 
 def summary(study: Study, split: SplitManifest) -> dict[str, object]:
