@@ -185,10 +185,11 @@ def _row_by_row(page: SourcePage, decoder: msgspec.json.Decoder[Row], empty: typ
 
 def unusable_rows(pages: Sequence[SourcePage], rejected: pl.DataFrame) -> pl.DataFrame:
     """Rejected rows (columns `page_at` into `pages`, `index`, `reason`, `field`) with the row exactly as received."""
-    raw = {at: read_payload(pages[at]).rows for at in rejected["page_at"].unique().sort()}
+    places: list[int] = rejected["page_at"].unique().sort().to_list()
+    raw = {at: read_payload(pages[at]).rows for at in places}
     records: list[dict[str, object]] = []
     for at, index, reason, name in rejected.select("page_at", "index", "reason", "field").iter_rows():
-        page = pages[at]
+        page: SourcePage = pages[int(at)]
         records.append(
             {
                 "lead_id": page.lead_id,

@@ -4,7 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -254,7 +254,7 @@ def test_nobody_listening_is_a_transport_fault(archive: PageArchive) -> None:
 
 
 def test_requests_to_one_host_keep_their_distance(server: Server, archive: PageArchive) -> None:
-    slow = HttpLimits(**{**{name: getattr(LIMITS, name) for name in LIMITS.__slots__}, "request_interval_s": 0.15})
+    slow = replace(LIMITS, request_interval_s=0.15)
     limiter = HostLimiter()
     server.answer = lambda _asked, _n: ok([])
     clients = [LeadPages(base_url=server.base_url, limits=slow, archive=archive, limiter=limiter) for _ in range(2)]

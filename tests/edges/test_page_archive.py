@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -115,9 +116,7 @@ def test_a_lead_id_is_never_a_path(tmp_path: Path, lead: str) -> None:
 
 def test_a_wrong_digest_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput):
-        _ = PageArchive(tmp_path).append(
-            SourcePage(**{**{name: getattr(page(b"a"), name) for name in SourcePage.__slots__}, "body": b"b"})
-        )
+        _ = PageArchive(tmp_path).append(replace(page(b"a"), body=b"b"))
 
 
 def test_an_unwritable_archive_says_which_folder(tmp_path: Path) -> None:

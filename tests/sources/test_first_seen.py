@@ -84,7 +84,7 @@ def row(opened: float, closed: float, *, price: str = "20", symbol: str = "HYPE"
         closed_at=at(closed),
         updated_at=at(closed),
         avg_cost=Decimal(price),
-        avg_close_price=Decimal("21"),
+        avg_close_price=Decimal(21),
         max_open_interest=Decimal(5),
         closed_volume=Decimal(5),
         closing_pnl=Decimal(5),
