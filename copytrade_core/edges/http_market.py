@@ -154,7 +154,7 @@ class FuturesMarket:
         origin = PriceOrigin.RECORDED
         cursor = start_ms
         while cursor < end_ms:
-            # Payments are recorded milliseconds after they are due; none is due within the last minute of a span.
+            # Payments are recorded milliseconds after they are due: a page's first may be due just before the cursor.
             answer = self._get(FUNDING_PATH, {**asked, "startTime": str(cursor), "endTime": str(end_ms - 1)})
             rows = self._rows(answer, FUNDING_PATH, cursor, ("time", "rate"), FUNDING_ARCHIVE_COLUMNS, answers)
             if not len(rows):

@@ -32,7 +32,7 @@ from copytrade_core.edges.market_store import (
     stored_spans,
 )
 from copytrade_core.model.bar import BarSeries, FundingSeries, PriceOrigin
-from copytrade_core.model.errors import BadInput, NotStored
+from copytrade_core.model.errors import BadInput, NotStored, StoreFault
 from copytrade_core.model.instrument import Instrument, Market
 from copytrade_core.model.units import Money, Steps
 
@@ -199,6 +199,17 @@ def test_funding_is_stored_by_month_and_merged(lake: Lake) -> None:
     with pytest.raises(BadInput, match="rate at 2026-02-01 00:00:00 UTC is -3 in the store, 4 here"):
         store_funding(lake, funding((FEBRUARY, 4)), origin=PriceOrigin.RECORDED, provenance=FROM_A)
     assert len(load_funding(lake, "ETH/USDT:USDT", FEBRUARY, FEBRUARY + eight).time_ms) == 0
+
+
+def test_content_of_another_schema_version_is_not_read_as_if_it_were_known(lake: Lake) -> None:
+    store(lake, series(FEBRUARY, 3))
+    head = lake.require("bars", "BTC/USDT:USDT|5m|2026-02")
+    table = lake.table("bars", head.partition)
+    lake.put_table(
+        "bars", head.partition, table, schema_version=2, code_version="t", parents={}, metadata=head.metadata
+    )
+    with pytest.raises(StoreFault, match="has schema version 2, this program reads 1"):
+        load_bars(lake, BTC, FIVE, FEBRUARY, FEBRUARY + FIVE)
 
 
 def test_intervals_and_months_have_one_name() -> None:
