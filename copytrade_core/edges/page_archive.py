@@ -141,12 +141,35 @@ class PageArchive:
             key = (observation.endpoint, observation.request, observation.sha256)
             if key not in seen:
                 seen.add(key)
-                yield self._page(lead_id, observation)
+                yield self.answer(lead_id, observation)
 
     def walks(self, lead_id: LeadId) -> tuple[WalkRecord, ...]:
         """Every reading of the history, complete or not, oldest first."""
         records = _read_log(self._lead_folder(lead_id) / "walks.jsonl", WalkRecord)[0]
         return tuple(sorted(records, key=lambda record: record.finished_at_us))
+
+    def answer(self, lead_id: LeadId, observation: Observation) -> SourcePage:
+        """The answer behind one observation, `received_at` being that observation's: unchanged polls can be replayed.
+
+        Raises:
+            StoreFault: bytes are gone or differ from their digest.
+        """
+        path = self._folder(lead_id, observation.endpoint) / "bodies" / observation.sha256
+        body = read_if_present(path)
+        if body is None or hashlib.sha256(body).hexdigest() != observation.sha256:
+            raise StoreFault("an archived answer is gone or was changed", where=Where(file=str(path)))
+        return SourcePage(
+            lead_id=lead_id,
+            endpoint=observation.endpoint,
+            page=observation.page,
+            url_path=observation.url_path,
+            request=observation.request,
+            status=observation.status,
+            headers=observation.headers,
+            body=body,
+            sha256=observation.sha256,
+            received_at=EPOCH + timedelta(microseconds=observation.received_at_us),
+        )
 
     def newest_complete_walk(self, lead_id: LeadId) -> HistoryWalk | None:
         """The latest reading of the history that met its claim, with its pages; None when there is none."""
@@ -183,24 +206,6 @@ class PageArchive:
         found = [_read_log(log, Observation)[1] for log in logs]
         found.append(_read_log(self._lead_folder(lead_id) / "walks.jsonl", WalkRecord)[1])
         return tuple(line for lines in found for line in lines)
-
-    def _page(self, lead_id: LeadId, observation: Observation) -> SourcePage:
-        path = self._folder(lead_id, observation.endpoint) / "bodies" / observation.sha256
-        body = read_if_present(path)
-        if body is None or hashlib.sha256(body).hexdigest() != observation.sha256:
-            raise StoreFault("an archived answer is gone or was changed", where=Where(file=str(path)))
-        return SourcePage(
-            lead_id=lead_id,
-            endpoint=observation.endpoint,
-            page=observation.page,
-            url_path=observation.url_path,
-            request=observation.request,
-            status=observation.status,
-            headers=observation.headers,
-            body=body,
-            sha256=observation.sha256,
-            received_at=EPOCH + timedelta(microseconds=observation.received_at_us),
-        )
 
     def _lead_folder(self, lead_id: LeadId) -> Path:
         if not LEAD_NAME.fullmatch(lead_id):

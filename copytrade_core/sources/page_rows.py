@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import msgspec
 import numpy as np
@@ -188,8 +188,9 @@ def unusable_rows(pages: Sequence[SourcePage], rejected: pl.DataFrame) -> pl.Dat
     places: list[int] = rejected["page_at"].unique().sort().to_list()
     raw = {at: read_payload(pages[at]).rows for at in places}
     records: list[dict[str, object]] = []
-    for at, index, reason, name in rejected.select("page_at", "index", "reason", "field").iter_rows():
-        page: SourcePage = pages[int(at)]
+    places_and_reasons = rejected.select("page_at", "index", "reason", "field")
+    for at, index, reason, name in cast("Iterator[tuple[int, int, str, str]]", places_and_reasons.iter_rows()):
+        page = pages[at]
         records.append(
             {
                 "lead_id": page.lead_id,

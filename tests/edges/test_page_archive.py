@@ -51,6 +51,8 @@ def test_an_unchanged_poll_is_an_observation_and_no_second_copy(tmp_path: Path) 
     assert len(list(archive.observations(LEAD))) == 3
     assert [one.received_at for one in archive.pages(LEAD)] == [T0]
     assert len(list((tmp_path / LEAD / "position_history" / "bodies").iterdir())) == 1
+    replayed = [archive.answer(LEAD, observation) for observation in archive.observations(LEAD)]
+    assert replayed == [page(b"{}", second=n) for n in range(3)]
 
 
 def test_the_digest_is_that_of_the_set_of_good_answers(tmp_path: Path) -> None:

@@ -3,7 +3,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,6 +34,7 @@ from copytrade_core.model.source_event import (
 from copytrade_core.sources.episodes import episodes_from_history, events_of_position
 from copytrade_core.sources.first_seen import FirstSeenLedger, FirstSeenRules, advance, empty_ledger
 from copytrade_core.sources.history_match import MatchTolerances
+from copytrade_core.sources.poll_pages import read_poll
 from copytrade_core.sources.source_poll import PollReading, PositionsFailed, PositionsSeen, SourcePoll
 
 LEAD = LeadId("4300516091842181632")
@@ -368,6 +371,7 @@ def test_whatever_is_polled_the_ledger_s_rules_hold(drawn: list[tuple[int, set[t
                     assert event.episode.episode_id not in closed
                 case SourceChanged():
                     assert event.episode.episode_id in opened
+        assert msgspec.json.decode(msgspec.json.encode(ledger), type=FirstSeenLedger) == ledger
         tracked = {holding.episode.episode_id for holding in ledger.holdings}
         assert tracked == set(opened) - closed
         open_keys = [(h.seen.market, h.seen.side) for h in ledger.holdings if h.is_open]
@@ -397,3 +401,20 @@ def test_rows_learned_later_change_no_earlier_decision() -> None:
     _, poisoned = story(*polls, poll(90, held("BTC"), history=(row(-5, 40), row(-700, -650, symbol="BTC"))))
     assert poisoned[:3] == without[:3]
     assert replace(without[3][0].episode, state=EpisodeState.OPEN).opened_at == at(0)
+
+
+def test_a_poll_is_read_from_the_pages_of_one_cycle(pages: Any) -> None:
+    detail = {"leadPortfolioId": pages.lead, "positionShow": True, "status": "ACTIVE"}
+    shown = pages.answer(detail, Endpoint.LEAD_DETAIL)
+    read = read_poll(pages.open(pages.slot(), pages.slot(entryPrice="x")), detail=shown, history=())
+    assert isinstance(read.positions, PositionsSeen)
+    assert (len(read.positions.snapshots), len(read.positions.unusable)) == (1, 1)
+    assert (read.observed_at, read.positions.positions_visible) == (pages.received, True)
+    hidden = read_poll(pages.answer({"positions": None}, Endpoint.OPEN_POSITIONS), detail=shown, history=())
+    assert hidden.positions == PositionsFailed(error="HiddenPositions", is_hidden=True)
+    html = read_poll(pages.raw(b"<html>", Endpoint.OPEN_POSITIONS), detail=shown, history=())
+    assert html.positions == PositionsFailed(error="Blocked", is_hidden=False)
+    for unread in (None, pages.answer(None, Endpoint.LEAD_DETAIL, code="11012005")):
+        blind = read_poll(pages.open(), detail=unread, history=())
+        assert isinstance(blind.positions, PositionsSeen)
+        assert blind.positions.positions_visible is None
