@@ -50,8 +50,9 @@ class BarSeries:
     `low`, `close` int32 ticks; `volume` float64 base units. Gaps are allowed here and found with `first_gap`.
 
     Raises:
-        BadInput: unequal lengths, unsorted or duplicate or misaligned times, a price that is not positive, high below
-            low, open or close outside them; names the row and the field.
+        BadInput: unequal lengths, times or prices that are not integers, unsorted or duplicate or misaligned times, a
+            price that is not positive, high below low, open or close outside them, a volume that is negative or no
+            number; names the row and the field.
     """
 
     market: Market
@@ -69,6 +70,9 @@ class BarSeries:
         for name in ("open", "high", "low", "close", "volume"):
             if len(getattr(self, name)) != n:
                 raise BadInput(f"{self.market}: {name} has another length than open_time_ms", where=Where(field=name))
+        for name in ("open_time_ms", "open", "high", "low", "close"):
+            if not np.issubdtype(getattr(self, name).dtype, np.integer):
+                raise BadInput(f"{self.market}: {name} must be whole numbers", where=Where(field=name))
         if self.interval_ms <= 0:
             raise BadInput(f"{self.market}: the bar interval must be positive", where=Where(field="interval_ms"))
         self._refuse("open_time_ms", "times are not strictly increasing", np.diff(self.open_time_ms) <= 0, shift=1)
@@ -79,6 +83,8 @@ class BarSeries:
         for name in ("open", "close"):
             prices = getattr(self, name)
             self._refuse(name, f"{name} is outside low..high", (prices > self.high) | (prices < self.low))
+
+        self._refuse("volume", "a volume is negative or not a number", ~(self.volume >= 0))
 
     def _refuse(self, field: str, what: str, wrong: NDArray[np.bool_], *, shift: int = 0) -> None:
         if wrong.any():
@@ -119,7 +125,7 @@ class BarSeries:
         return int(np.searchsorted(self.open_time_ms, time_ms - self.interval_ms, side="right")) - 1
 
     def first_gap(self, start_ms: int, end_ms: int) -> int | None:
-        """Open time of the first missing bar needed to cover `[start_ms, end_ms)`, or None when there is no gap."""
+        """Open time of the first missing bar that should open in `[start_ms, end_ms)`; None without gap."""
         first = -(-start_ms // self.interval_ms) * self.interval_ms
         index = self.index_at_or_after(first)
         last = self.index_at_or_after(end_ms)

@@ -22,7 +22,7 @@ def canonical(value: object) -> object:
     """The value as plain JSON types, with one spelling for each number, instant and record.
 
     Raises:
-        TypeError: for floats that are not finite and for types that have no canonical spelling.
+        TypeError: for numbers that are not finite, instants without a zone and types that have no canonical spelling.
     """
     match value:
         case Enum():
@@ -47,15 +47,26 @@ def canonical(value: object) -> object:
 def _number_or_instant(value: float | Decimal | Fraction | datetime) -> str:
     match value:
         case Decimal():
-            return format(value.normalize(), "f")
+            return _plain_decimal(value)
         case Fraction():
             return f"{value.numerator}/{value.denominator}"
         case datetime():
+            if value.tzinfo is None:
+                raise TypeError("a digest cannot be taken of an instant without a zone")
             return value.astimezone(UTC).isoformat(timespec="microseconds")
         case _:
             if not math.isfinite(value):
                 raise TypeError(f"a digest cannot be taken of {value}")
             return repr(value)
+
+
+def _plain_decimal(value: Decimal) -> str:
+    # Not `normalize`: it rounds to the precision of the caller's context.
+    if not value.is_finite():
+        raise TypeError(f"a digest cannot be taken of {value}")
+    text = format(value.copy_abs(), "f")
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return f"-{text}" if value < 0 else text
 
 
 def canonical_json(value: object) -> str:

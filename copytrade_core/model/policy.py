@@ -158,6 +158,8 @@ class SizingSpec:
     def __post_init__(self) -> None:
         if self.target_notional <= 0:
             raise BadConfig("target_notional must be positive", where=Where(field="sizing.target_notional_usdt"))
+        if self.headroom_ppm < 0:
+            raise BadConfig("headroom may not be negative", where=Where(field="sizing.headroom_bps"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +168,12 @@ class BackoffSpec:
 
     failures_max: int
     cooldown_s: int
+
+    def __post_init__(self) -> None:
+        if self.failures_max <= 0:
+            raise BadConfig("failures_max must be positive", where=Where(field="backoff.failures_max"))
+        if self.cooldown_s <= 0:
+            raise BadConfig("cooldown_s must be positive", where=Where(field="backoff.cooldown_s"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from copytrade_core.model.bar import Int64s, PriceOrigin
+from copytrade_core.model.errors import BadInput, Where
 from copytrade_core.model.fill import Fill, FillModel
 from copytrade_core.model.instrument import Market
 from copytrade_core.model.side import Side
-from copytrade_core.model.units import Money, Ppm, Steps
+from copytrade_core.model.units import RATE_MAX, Money, Ppm, Steps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,12 +86,25 @@ class EquityCurve:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostModel:
-    """Costs of our own trading, with where each number comes from. Rates in ppm."""
+    """Costs of our own trading, with where each number comes from. Rates in ppm.
+
+    A rate of zero is allowed because baselines and sensitivity runs need it; `source` must then say so.
+
+    Raises:
+        BadInput: a negative rate, one beyond RATE_MAX, or no source.
+    """
 
     taker_fee: Ppm
     maker_fee: Ppm
     slippage: Ppm
     source: str
+
+    def __post_init__(self) -> None:
+        for name, rate in (("taker_fee", self.taker_fee), ("maker_fee", self.maker_fee), ("slippage", self.slippage)):
+            if not 0 <= rate <= RATE_MAX:
+                raise BadInput(f"{name} of {rate} ppm is outside 0..{RATE_MAX}", where=Where(field=name))
+        if not self.source.strip():
+            raise BadInput("costs must say where they come from", where=Where(field="source"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
