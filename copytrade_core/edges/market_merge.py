@@ -13,7 +13,7 @@ import polars as pl
 from copytrade_core.edges.intervals import instant
 from copytrade_core.edges.lake import Head, Lake
 from copytrade_core.model.bar import Int64s
-from copytrade_core.model.errors import BadInput, Where
+from copytrade_core.model.errors import BadInput, StoreFault, Where
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,11 +97,25 @@ def merged(
         return [_written(lake, table, month, fixed, provenance) for month in months]
 
 
+def of_version(head: Head, version: int) -> Head:
+    """The head itself, when this program reads its schema version.
+
+    Raises:
+        StoreFault: another version; nothing is guessed.
+    """
+    if head.schema_version != version:
+        raise StoreFault(
+            f"{head.asset} {head.partition} has schema version {head.schema_version}, this program reads {version}",
+            next_step="Use the program that wrote it, or import the data again into another data folder",
+        )
+    return head
+
+
 def _agree_on(lake: Lake, table: StoredTable, key: str, fixed: Mapping[str, str], provenance: Provenance) -> None:
     for partition in lake.partitions(table.asset):
         if partition.rpartition("|")[0] != key:
             continue
-        stored = lake.require(table.asset, partition).metadata
+        stored = of_version(lake.require(table.asset, partition), table.schema_version).metadata
         for name, value in fixed.items():
             if stored.get(name) != value:
                 raise BadInput(

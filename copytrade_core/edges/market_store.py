@@ -13,9 +13,9 @@ import polars as pl
 
 from copytrade_core.edges.intervals import instant, interval_ms_of, interval_text, months_between
 from copytrade_core.edges.lake import Head, Lake
-from copytrade_core.edges.market_merge import BARS, FUNDING, Provenance, merged
+from copytrade_core.edges.market_merge import BARS, FUNDING, Provenance, merged, of_version
 from copytrade_core.model.bar import BarSeries, FundingSeries, Int64s, PriceOrigin
-from copytrade_core.model.errors import BadInput, NotStored, StoreFault, Where
+from copytrade_core.model.errors import BadInput, NotStored, Where
 from copytrade_core.model.instrument import Instrument, Market
 
 INSTRUMENT_SCHEMA_VERSION = 1
@@ -142,7 +142,7 @@ def load_instrument(lake: Lake, market: str) -> Instrument:
     Raises:
         NotStored: none are stored.
     """
-    _ = _of_version(lake.require(INSTRUMENTS, market), INSTRUMENT_SCHEMA_VERSION)
+    _ = of_version(lake.require(INSTRUMENTS, market), INSTRUMENT_SCHEMA_VERSION)
     return lake.document_as(INSTRUMENTS, market, Instrument)
 
 
@@ -192,7 +192,7 @@ def load_funding(lake: Lake, market: str, start_ms: int, end_ms: int) -> Funding
     """
     stored = set(lake.partitions(FUNDING.asset))
     names = [funding_partition(market, month) for month in months_between(start_ms, end_ms)]
-    heads = [_of_version(lake.require(FUNDING.asset, name), FUNDING.schema_version) for name in names if name in stored]
+    heads = [of_version(lake.require(FUNDING.asset, name), FUNDING.schema_version) for name in names if name in stored]
     tables = [lake.table(FUNDING.asset, head.partition) for head in heads]
     empty = pl.DataFrame(schema={"time_ms": pl.Int64, "rate": pl.Int64})
     frame = pl.concat([empty, *tables]).filter((pl.col("time_ms") >= start_ms) & (pl.col("time_ms") < end_ms))
@@ -233,17 +233,8 @@ def _span(lake: Lake, market: str, interval: str) -> StoredSpan:
 def _bar_heads(lake: Lake, market: str, interval_ms: int) -> dict[str, Head]:
     prefix = bars_partition(market, interval_ms, "")
     names = [name for name in lake.partitions(BARS.asset) if name.startswith(prefix)]
-    heads = [_of_version(lake.require(BARS.asset, name), BARS.schema_version) for name in names]
+    heads = [of_version(lake.require(BARS.asset, name), BARS.schema_version) for name in names]
     return {head.partition.removeprefix(prefix): head for head in heads}
-
-
-def _of_version(head: Head, version: int) -> Head:
-    if head.schema_version != version:
-        raise StoreFault(
-            f"{head.asset} {head.partition} has schema version {head.schema_version}, this program reads {version}",
-            next_step="Use the program that wrote it, or import the data again into another data folder",
-        )
-    return head
 
 
 def _same_grid(lake: Lake, market: str, heads: Mapping[str, Head]) -> None:

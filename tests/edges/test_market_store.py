@@ -210,6 +210,8 @@ def test_content_of_another_schema_version_is_not_read_as_if_it_were_known(lake:
     )
     with pytest.raises(StoreFault, match="has schema version 2, this program reads 1"):
         load_bars(lake, BTC, FIVE, FEBRUARY, FEBRUARY + FIVE)
+    with pytest.raises(StoreFault, match="has schema version 2, this program reads 1"):
+        store(lake, series(FEBRUARY, 3))
 
 
 def test_intervals_and_months_have_one_name() -> None:
