@@ -15,14 +15,20 @@ import typer
 from copytrade_core.cli import (
     bars_verbs,
     config_verbs,
+    demo_verb,
     doctor_verb,
+    evidence_verbs,
+    gates_verb,
     import_verb,
+    lead_verbs,
+    live_verbs,
     poll_verb,
+    replay_verb,
     simulate_verbs,
     store_verbs,
 )
 from copytrade_core.cli.exit_codes import ExitCode
-from copytrade_core.cli.faults import tell, tell_fault
+from copytrade_core.cli.faults import tell, tell_fault, tell_stopped
 
 INTRO = """Would copying this Binance futures lead make money for me? Evidence, replay and gates.
 
@@ -52,9 +58,15 @@ def _root(
 for verbs in (
     bars_verbs,
     config_verbs,
+    demo_verb,
     doctor_verb,
+    evidence_verbs,
+    gates_verb,
     import_verb,
+    lead_verbs,
+    live_verbs,
     poll_verb,
+    replay_verb,
     simulate_verbs,
     store_verbs,
 ):
@@ -73,13 +85,13 @@ def main(arguments: list[str]) -> int:
     except click.ClickException as error:
         return _tell_usage(error, as_json=as_json)
     except (click.Abort, KeyboardInterrupt):
-        return _tell_stopped(as_json=as_json)
+        return tell_stopped(as_json=as_json)
     except BrokenPipeError:
         return ExitCode.OK
     except Exception as error:  # noqa: BLE001 - the last place before the user: every fault is told, none is hidden
         return tell(error, as_json=as_json, debug=debug)
     code = result if isinstance(result, int) else ExitCode.OK
-    return _tell_stopped(as_json=as_json) if code == ExitCode.INTERRUPTED else code
+    return tell_stopped(as_json=as_json) if code == ExitCode.INTERRUPTED else code
 
 
 def _tell_usage(error: click.ClickException, *, as_json: bool) -> ExitCode:
@@ -87,8 +99,3 @@ def _tell_usage(error: click.ClickException, *, as_json: bool) -> ExitCode:
     command = context.command_path if context is not None else "copytrade"
     step = f"Run `{command} --help`"
     return tell_fault(error.format_message(), command, step, ExitCode.BAD_INPUT, as_json=as_json)
-
-
-def _tell_stopped(*, as_json: bool) -> ExitCode:
-    step = "Run the same command again; what was finished is kept"
-    return tell_fault("stopped; nothing is half-written", "", step, ExitCode.INTERRUPTED, as_json=as_json)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from copytrade_core.cli.options import JsonFlag
+from copytrade_core.cli.options import JsonFlag, LeadOption
 from copytrade_core.cli.output import answer, say, table
 from copytrade_core.cli.workplace import workplace
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 group = typer.Typer(no_args_is_help=True, help="Market prices: import files, see what is stored.")
 
+FETCH_COLUMNS = ("market", "month", "bars", "fetched", "origin", "funding", "problem")
 STATUS_COLUMNS = ("market", "interval", "origin", "first bar", "end", "bars", "missing")
 
 
@@ -39,9 +41,27 @@ def import_bars(
     """
     from copytrade_core.edges.stages.market import import_bars_file
 
-    result = import_bars_file(workplace().settings, path=path, market=market, interval=interval)
+    result = import_bars_file(workplace(), path=path, market=market, interval=interval)
     payload = dict(result.metadata)
     answer(payload, as_json=json_output, render=lambda to: _draw_facts(to, payload))
+
+
+@group.command("fetch")
+def fetch(lead: LeadOption, json_output: JsonFlag = False) -> None:
+    """Fetch bars and funding of every month and market that a lead's episodes need, from the market host.
+
+    Example: copytrade bars fetch --lead 4751838302089254401
+    """
+    from copytrade_core.edges.lead_line import derive_lead, fetch_markets
+
+    place = workplace()
+    _ = derive_lead(place, lead)
+    rows = [asdict(month) for month in fetch_markets(place, lead)]
+    answer({"lead": lead, "months": rows}, as_json=json_output, render=lambda to: _draw_months(to, rows))
+
+
+def _draw_months(to: Console, rows: list[dict[str, object]]) -> None:
+    table(to, FETCH_COLUMNS, [list(row.values()) for row in rows], title=None, right=("bars", "fetched", "funding"))
 
 
 @group.command("status")

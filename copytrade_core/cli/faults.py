@@ -40,6 +40,12 @@ def tell_fault(what: str, where: str, next_step: str, code: ExitCode, *, as_json
     return code
 
 
+def tell_stopped(*, as_json: bool) -> ExitCode:
+    """Says that Ctrl-C was heard."""
+    step = "Run the same command again; what was finished is kept"
+    return tell_fault("stopped; nothing is half-written", "", step, ExitCode.INTERRUPTED, as_json=as_json)
+
+
 NEXT_STEPS = {
     ExitCode.REFUSED: "Run `copytrade gates --lead ID` to see what is missing",
     ExitCode.BAD_INPUT: "Correct it and run the command again; --help shows an example",

@@ -15,7 +15,9 @@ def run() -> None:
 
         code = main(sys.argv[1:])
     except KeyboardInterrupt:
-        code = 130
+        from copytrade_core.cli.faults import tell_stopped
+
+        code = tell_stopped(as_json="--json" in sys.argv)
     sys.exit(code)
 
 

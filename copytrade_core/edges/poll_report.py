@@ -33,7 +33,8 @@ class _Recorded(msgspec.Struct, frozen=True, rename="camel"):
 def write_poll_report(archive: PageArchive, lead_id: LeadId, folder: Path) -> dict[str, object]:
     """Writes the folder; each file is whole or absent.
 
-    Files: `poll/raw/<endpoint>_<digest>.json` (bytes as received), `position_history_pages_raw.json` (the newest complete
+    Files: `poll/raw/<endpoint>_<digest>.json` (bytes as received),
+    `position_history_pages_raw.json` (the newest complete
     reading, or all history pages when none is complete), `poll/normalised/closed_positions.{csv,json}`,
     `poll/normalised/unusable_rows.json`.
 

@@ -71,6 +71,23 @@ def process_environment(environment: dict[str, str]) -> dict[str, str]:
 
 
 @pytest.fixture
+def start(environment: dict[str, str], tmp_path: Path) -> Callable[..., subprocess.Popen]:
+    """Starts one command line in a process of its own and does not wait for it."""
+
+    def begin(*arguments: str) -> subprocess.Popen:
+        return subprocess.Popen(
+            command(*arguments),
+            env=process_environment(environment),
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    return begin
+
+
+@pytest.fixture
 def copytrade_process(environment: dict[str, str], tmp_path: Path) -> Callable[..., Said]:
     """Runs one command line in a process of its own, in the test's folder."""
 

@@ -1,0 +1,153 @@
+"""`copytrade demo`: the whole line on the recorded pages of a real lead, offline, in a few minutes."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from copytrade_core.cli.gates_verb import draw_gates, gate_rows
+from copytrade_core.cli.options import JsonFlag, loaded
+from copytrade_core.cli.output import answer, error_console, say, table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from copytrade_core.edges.demo_line import DemoFolder, Step
+    from copytrade_core.edges.stages.workplace import Workplace
+
+Summary = dict[str, object]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds the verb of this module."""
+    app.command("demo")(demo)
+
+
+def demo(
+    folder: Annotated[
+        Path | None,
+        typer.Option("--folder", metavar="DIR", help="Where the demo keeps everything; default is demo/ in the store."),
+    ] = None,
+    json_output: JsonFlag = False,
+) -> None:
+    """Poll a stand-in that serves a real lead's recorded pages, materialise the graph in Dagster, judge the gates.
+
+    The market is simulated and labelled so. Nothing outside the demo's folder is touched, and no network is used.
+
+    Example: copytrade demo
+    """
+    from copytrade_core.edges.demo_line import SAMPLE_LEAD, fresh_folder, sample_pages, standin
+    from copytrade_core.edges.settings import load_settings
+    from copytrade_core.edges.stages.workplace import open_workplace
+
+    begun = time.monotonic()
+    pages = sample_pages()
+    place_of_demo = fresh_folder(folder or loaded().settings.data_dir / "demo")
+    with standin(place_of_demo, pages) as base_url:
+        environment = place_of_demo.environment(base_url)
+        place = open_workplace(load_settings(environ=environment))
+        with _progress(shown=not json_output) as progress:
+            counts = _read_source(place, pages / SAMPLE_LEAD, SAMPLE_LEAD, progress)
+            refusal = _run_graph(place_of_demo, environment, SAMPLE_LEAD, progress)
+    summary = _summary(place, place_of_demo, SAMPLE_LEAD)
+    summary |= {"source": counts, "live": refusal, "duration_s": round(time.monotonic() - begun, 1)}
+    answer(summary, as_json=json_output, render=lambda to: _draw(to, summary))
+
+
+def _progress(*, shown: bool) -> AbstractContextManager[Progress]:
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    return Progress(
+        SpinnerColumn(finished_text="[green]✓[/]"),
+        TextColumn("{task.description}"),
+        TextColumn("[dim]{task.fields[detail]}[/]"),
+        TimeElapsedColumn(),
+        console=error_console(),
+        disable=not shown,
+    )
+
+
+def _read_source(place: Workplace, pages: Path, lead: str, progress: Progress) -> Summary:
+    """Imports the recorded pages, then lets the real client read the same lead over HTTP."""
+    from copytrade_core.edges.stages.sources import import_pages, poll_lead
+
+    task = progress.add_task("import recorded pages", total=1, detail="")
+    imported = import_pages(place, pages, lead_id=lead)
+    progress.update(task, completed=1, detail=f"{imported.rows} rows, {imported.normalised} usable")
+    task = progress.add_task("poll the lead over HTTP (loopback)", total=1, detail="")
+    polled = poll_lead(place, lead)
+    progress.update(task, completed=1, detail=f"{polled.distinct_count} of {polled.total_count} rows")
+    return {
+        "imported_rows": imported.rows,
+        "polled_rows": polled.distinct_count,
+        "claimed_rows": polled.total_count,
+        "failed_calls": dict(polled.failed),
+    }
+
+
+def _run_graph(folder: DemoFolder, environment: dict[str, str], lead: str, progress: Progress) -> str:
+    """Materialises the graph and asks for live; gives the refusal."""
+    from copytrade_core.edges.demo_line import dagster_steps
+
+    refusal = ""
+    start = progress.add_task("start Dagster", total=1, detail="")
+    tasks: dict[str, object] = {}
+    for step in _finishing(dagster_steps(folder, environment, lead), progress, start):
+        if step.name not in tasks:
+            tasks[step.name] = progress.add_task(step.name, total=1, detail=step.detail)
+        done = step.state != "begun"
+        progress.update(tasks[step.name], completed=int(done), detail=_first_line(step.detail))  # pyright: ignore[reportArgumentType]
+        if step.state == "refused":
+            refusal = step.detail
+    return refusal
+
+
+def _finishing(steps: Iterator[Step], progress: Progress, start: object) -> Iterator[Step]:
+    for step in steps:
+        progress.update(start, completed=1)  # pyright: ignore[reportArgumentType]
+        yield step
+
+
+def _first_line(text: str) -> str:
+    return text.partition("\n")[0][:80]
+
+
+def _summary(place: Workplace, folder: DemoFolder, lead: str) -> Summary:
+    from copytrade_core.edges.stages.episodes import load_episodes
+    from copytrade_core.edges.stages.promotion import gate_results
+    from copytrade_core.edges.stages.replay import summary
+    from copytrade_core.edges.stages.split import split_of
+    from copytrade_core.edges.stages.study_store import load_study
+
+    report = place.lake.require("evidence_report", lead)
+    return {
+        "lead": lead,
+        "replay": summary(load_study(place.lake, lead), split_of(place, load_episodes(place, lead))),
+        "conclusion": report.metadata.get("conclusion"),
+        "gates": gate_rows(gate_results(place, lead)),
+        "report": report.metadata.get("html"),
+        "folder": str(folder.root),
+        "ui": folder.ui_command(),
+    }
+
+
+def _draw(to: Console, summary: Summary) -> None:
+    replayed, gates = summary["replay"], summary["gates"]
+    assert isinstance(replayed, dict)
+    assert isinstance(gates, list)
+    rows = [(name, value) for name, value in replayed.items() if not isinstance(value, dict | list)]
+    table(to, ("replay", "value"), rows, title=f"lead {summary['lead']}, {replayed['origin']} prices", right=("value",))
+    draw_gates(to, gates)
+    say(f"conclusion: {summary['conclusion']}", to=to)
+    say(f"report:     {summary['report']}", to=to)
+    say(f"graph:      {summary['ui']}", to=to)
+    say("", to=to)
+    say(f"live: {summary['live']}", to=to)
+    say(f"\ndone in {summary['duration_s']} s; everything is in {summary['folder']}", to=to)

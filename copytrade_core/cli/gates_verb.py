@@ -1,0 +1,95 @@
+"""`copytrade gates`: what was measured, what was asked for, and what would change the answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from copytrade_core.cli.exit_codes import ExitCode
+from copytrade_core.cli.options import JsonFlag, LeadOption
+from copytrade_core.cli.output import answer, say, table, verdict_text
+from copytrade_core.cli.workplace import workplace
+from copytrade_core.model.errors import NotStored
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rich.console import Console
+
+    from copytrade_core.promotion.gate_result import Criterion, Gate, GateResult
+
+COLUMNS = ("gate", "result", "number", "threshold", "why, and what would fix it")
+GateRow = dict[str, object]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds the verb of this module."""
+    app.command("gates")(gates)
+
+
+def gates(lead: LeadOption, json_output: JsonFlag = False) -> None:
+    """Judge a lead's stored evidence; exit code 1 unless every gate passes.
+
+    Example: copytrade gates --lead 4751838302089254401
+    """
+    from copytrade_core.edges.stages.promotion import gate_results
+
+    try:
+        rows = gate_rows(gate_results(workplace(), lead))
+    except NotStored as error:
+        step = f"Run: copytrade evidence --lead {lead}"
+        raise NotStored(f"lead {lead} has no evidence yet: {error.what}", where=error.where, next_step=step) from error
+    passed = all(row["result"] == "pass" for row in rows)
+    payload = {"lead": lead, "passed": passed, "gates": rows}
+    answer(payload, as_json=json_output, render=lambda to: draw_gates(to, rows))
+    if not passed:
+        raise typer.Exit(ExitCode.REFUSED)
+
+
+def gate_rows(results: Mapping[Gate, GateResult]) -> list[GateRow]:
+    """Each gate with the criterion that decides, and all criteria behind it."""
+    return [
+        {
+            "gate": gate.value,
+            "result": result.verdict.value,
+            **_criterion(result.deciding),
+            "criteria": [{"result": item.verdict.value, **_criterion(item)} for item in result.criteria],
+        }
+        for gate, result in results.items()
+    ]
+
+
+def _criterion(item: Criterion) -> GateRow:
+    return {
+        "criterion": item.name,
+        "number": item.number,
+        "bound": item.bound.value,
+        "threshold": item.limit,
+        "unit": item.unit,
+        "reason": item.reason,
+        "fix": item.fix,
+        "command": item.command,
+    }
+
+
+def draw_gates(to: Console, rows: list[GateRow]) -> None:
+    """The table of gates for people."""
+    drawn = [
+        (
+            row["gate"],
+            verdict_text(str(row["result"])),
+            row["number"],
+            f"{row['bound']} {row['threshold']:g} {row['unit']}",
+            _fix(row),
+        )
+        for row in rows
+    ]
+    table(to, COLUMNS, drawn, title="gates", right=("number",))
+    passed = sum(row["result"] == "pass" for row in rows)
+    say(f"{passed} of {len(rows)} gates pass", to=to)
+
+
+def _fix(row: GateRow) -> str:
+    parts = [str(row[name]).rstrip(".") for name in ("reason", "fix") if row[name]]
+    return f"{row['criterion']}: {'. '.join(parts)}" if parts else str(row["criterion"])

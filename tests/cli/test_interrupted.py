@@ -1,0 +1,70 @@
+"""Ctrl-C at any moment: exit code 130, whole files only, and the same command finishes the work."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+LEAD = "4751838302089254401"
+SAMPLE = Path(__file__).resolve().parents[2] / "data/sample/leads" / LEAD
+PAGES = 40
+
+
+@pytest.fixture
+def many_pages(tmp_path: Path) -> Path:
+    """Forty history pages of other rows, so that an import lasts long enough to be stopped in the middle."""
+    folder = tmp_path / LEAD
+    folder.mkdir()
+    template = json.loads((SAMPLE / "position_history_pages_raw.json").read_text())[0]
+    recorded = []
+    for number in range(1, PAGES + 1):
+        rows = [
+            {**row, "opened": row["opened"] + number, "id": row["id"] + number}
+            for row in template["response"]["data"]["list"]
+        ]
+        data = {**template["response"]["data"], "list": rows, "total": PAGES * len(rows)}
+        response = {**template["response"], "data": data}
+        request = {**template["request"], "pageNumber": number}
+        recorded.append({"pageNumber": number, "request": request, "response": response})
+    (folder / "position_history_pages_raw.json").write_text(json.dumps(recorded))
+    return folder
+
+
+def stopped_after(seconds: float, process: subprocess.Popen) -> tuple[int, str, str]:
+    time.sleep(seconds)
+    os.kill(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    return process.returncode, out, err
+
+
+def test_an_import_that_is_stopped_leaves_whole_pages_and_can_be_finished(copytrade, start, many_pages):
+    stopped = 0
+    for milliseconds in (450, 600, 750, 900, 1050):
+        process = start("import", "--from-dir", str(many_pages), "--json")
+        code, out, err = stopped_after(milliseconds / 1000, process)
+        assert code in (0, 130), err
+        assert "Traceback" not in err
+        if code == 130 and out:
+            assert json.loads(out)["error"]["what"].startswith("stopped")
+            stopped += 1
+        findings = {finding["subject"]: finding for finding in copytrade("doctor", "--json").json["findings"]}
+        assert findings["archive"]["is_fine"], findings["archive"]
+        assert findings["store"]["is_fine"], findings["store"]
+    assert stopped, "at least one run must have been stopped inside the import"
+    found = copytrade("import", "--from-dir", str(many_pages), "--json").json
+    assert found["normalised"] == PAGES * 47
+    assert found["rows"] == found["normalised"]
+
+
+def test_a_poll_loop_ends_with_ctrl_c(start, environment, standin_url):
+    environment["COPYTRADE_SOURCE__BASE_URL"] = standin_url
+    environment["COPYTRADE_SOURCE__REQUEST_INTERVAL_S"] = "0"
+    code, out, err = stopped_after(3, start("poll", "--lead", LEAD, "--every", "30"))
+    assert code == 130
+    assert "47 of 47" in out
+    assert "nothing is half-written" in err
+    assert "Traceback" not in err
