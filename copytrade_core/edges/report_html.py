@@ -17,6 +17,8 @@ from copytrade_core.edges.report_tables import Document, Table, detail_tables, s
 
 POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
 
+PROSE_CHARACTERS_MIN = 36
+
 
 def render_html(document: Document) -> str:
     """The whole page."""
@@ -99,7 +101,7 @@ def _table(table: Table) -> str:
         "<tr>"
         f'<th scope="row"{_artefact(row[0])}>{escape(row[0])}</th>'
         + "".join(
-            f"<td{mark or _artefact(row[0])}>{escape(cell)}</td>"
+            f"<td{mark or _artefact(row[0]) or _prose(cell)}>{escape(cell)}</td>"
             for cell, mark in zip(row[1:], marked[1:], strict=True)
         )
         + "</tr>"
@@ -115,3 +117,8 @@ def _table(table: Table) -> str:
 def _artefact(label: str) -> str:
     """Whatever rests on lead prices looks different, not only reads different."""
     return ' class="artefact"' if label.startswith("Artefact") else ""
+
+
+def _prose(cell: str) -> str:
+    """Sentences and digests break into lines; numbers never do."""
+    return ' class="prose"' if len(cell) > PROSE_CHARACTERS_MIN else ""

@@ -54,11 +54,14 @@ def _axis(title: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401
 
 def _waterfall(document: Document) -> Plot:
     measured = main_strategy(document)["measures"]
-    steps = [measured["gross_pnl_usdt"], -measured["fees_usdt"], -measured["slippage_usdt"], -measured["funding_usdt"]]
+    # Adding zero turns -0.0 into 0.0.
+    costs = [0.0 - measured[name] + 0.0 for name in ("fees_usdt", "slippage_usdt", "funding_usdt")]
+    steps = [measured["gross_pnl_usdt"], *costs]
+    left_out = any(finding["code"] == "funding_missing" for finding in document["findings"])
     net = measured["net_pnl_usdt"]
     trace = {
         "type": "waterfall",
-        "x": ["Raw prices", "Fees", "Slippage", "Funding", "Net"],
+        "x": ["Raw prices", "Fees", "Slippage", "Funding<br>(left out)" if left_out else "Funding", "Net"],
         "measure": ["absolute", "relative", "relative", "relative", "total"],
         "y": [*steps, net],
         "text": [f"{value:+,.2f}" for value in [*steps, net]],
@@ -204,12 +207,30 @@ def _fill_marks(fills: Sequence[Mapping[str, Any]]) -> list[Figure]:
 def _monthly(document: Document) -> Plot:
     months: Sequence[Mapping[str, Any]] = document["monthly"]
     years = sorted({row["year"] for row in months})
+    numbers = range(1, 13) if len(years) > 1 else range(months[0]["month"], months[-1]["month"] + 1)
     nets = {(row["year"], row["month"]): row["net_pnl_usdt"] for row in months}
-    grid = [[nets.get((year, month)) for month in range(1, 13)] for year in years]
-    trace = {
+    # Months down, years across: twelve columns would not fit a phone.
+    grid = [[nets.get((year, month)) for year in years] for month in numbers]
+    layout = {
+        "xaxis": {"type": "category", "showgrid": False, "side": "top"},
+        "yaxis": {"type": "category", "showgrid": False, "autorange": "reversed"},
+        "height": 90 + 30 * len(grid),
+    }
+    hover = "%{y} %{x}: %{text} USDT<extra></extra>"
+    trace = _heatmap([str(year) for year in years], [MONTHS[month - 1] for month in numbers], grid, hover)
+    return Plot(
+        name="monthly",
+        title="Net by month, USDT",
+        note="Trades count in the month they ended in (UTC).",
+        figure={"data": [trace], "layout": layout},
+    )
+
+
+def _heatmap(x: Sequence[str], y: Sequence[str], grid: Sequence[Sequence[float | None]], hover: str) -> Figure:
+    return {
         "type": "heatmap",
-        "x": list(MONTHS),
-        "y": [str(year) for year in years],
+        "x": list(x),
+        "y": list(y),
         "z": grid,
         "text": [["" if net is None else f"{net:+.1f}" for net in row] for row in grid],
         "texttemplate": "%{text}",
@@ -218,19 +239,8 @@ def _monthly(document: Document) -> Plot:
         "xgap": 2,
         "ygap": 2,
         "showscale": False,
-        "hovertemplate": "%{x} %{y}: %{text} USDT<extra></extra>",
+        "hovertemplate": hover,
     }
-    layout = {
-        "xaxis": {"type": "category", "showgrid": False},
-        "yaxis": {"type": "category", "showgrid": False, "autorange": "reversed"},
-        "height": 130 + 50 * len(years),
-    }
-    return Plot(
-        name="monthly",
-        title="Net by month, USDT",
-        note="Trades count in the month they ended in (UTC).",
-        figure={"data": [trace], "layout": layout},
-    )
 
 
 def _excursions(document: Document) -> Plot:
@@ -266,20 +276,8 @@ def _surface(document: Document) -> Plot:
     cells = {(row["delay_s"], row["slippage_multiple"]): row["net_pnl_usdt"] for row in document["sensitivity"]}
     delays, multiples = sorted({delay for delay, _ in cells}), sorted({multiple for _, multiple in cells})
     grid = [[cells.get((delay, multiple)) for multiple in multiples] for delay in delays]
-    trace = {
-        "type": "heatmap",
-        "x": [f"x{multiple:g}" for multiple in multiples],
-        "y": [span(delay) for delay in delays],
-        "z": grid,
-        "text": [["" if net is None else f"{net:+.1f}" for net in row] for row in grid],
-        "texttemplate": "%{text}",
-        "colorscale": LOSS_TO_GAIN,
-        "zmid": 0,
-        "xgap": 2,
-        "ygap": 2,
-        "showscale": False,
-        "hovertemplate": "delay %{y}, slippage %{x}: %{text} USDT<extra></extra>",
-    }
+    hover = "delay %{y}, slippage %{x}: %{text} USDT<extra></extra>"
+    trace = _heatmap([f"x{multiple:g}" for multiple in multiples], [span(delay) for delay in delays], grid, hover)
     layout = {
         "xaxis": _axis("Slippage, multiple of the assumed", type="category", showgrid=False),
         "yaxis": _axis("Delay", type="category", showgrid=False),

@@ -113,8 +113,7 @@ def summary_table(document: Document) -> Table:
 
     return Table(
         title="The result beside its baselines",
-        note="Only the executable column can be traded. The artefact column takes the lead's own average prices, which "
-        "nobody could get"
+        note="The artefact column takes the lead's own average prices, which nobody else could trade at"
         + (f": on average they are {gap:.1f} bps better than ours. " if gap is not None and gap > 0 else ". ")
         + "The copy button follows Binance's published rules with the same capital; it missed "
         f"{native['missed_count']} opens because the market had moved beyond its cap.",
@@ -128,7 +127,7 @@ def summary_table(document: Document) -> Table:
         rows=(
             row("Trades", count, "trades_count", "trades_count", "trades_count", ""),
             row("Net, USDT", usdt, "net_pnl_usdt", "net_pnl_usdt", "net_pnl_usdt", "net_pnl_usdt"),
-            row("Net, of equity", percent, "net_ratio", "", "net_ratio", "net_ratio"),
+            row("Net, of equity", percent, "net_ratio", "net_ratio", "net_ratio", "net_ratio"),
             row("Win rate", percent, "win_ratio", "win_ratio", "win_ratio", ""),
             row("Profit factor", number, "profit_factor", "profit_factor", "", ""),
             row("Expectancy, USDT per trade", usdt, "expectancy_usdt", "expectancy_usdt", "", ""),

@@ -33,6 +33,7 @@ class ArtefactResult:
     label: str
     trades_count: int
     net_pnl_usdt: float
+    net_ratio: float
     win_ratio: float | None
     profit_factor: float | None
     expectancy_usdt: float | None
@@ -105,6 +106,7 @@ def artefact_result(
         label=ARTEFACT_PRICE,
         trades_count=len(nets),
         net_pnl_usdt=sum(nets),
+        net_ratio=sum(nets) / money_to_float(result.spec.initial_equity),
         win_ratio=sum(net > 0 for net in nets) / len(nets) if nets else None,
         profit_factor=won / lost if lost else None,
         expectancy_usdt=sum(nets) / len(nets) if nets else None,

@@ -5,10 +5,11 @@ It informs a reader and promotes nothing: what may go further is decided by the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from copytrade_core.evidence.findings import Finding, FindingCode
 from copytrade_core.model.bar import PriceOrigin
 from copytrade_core.model.measure import Measures
 
@@ -36,15 +37,30 @@ class Conclusion:
     reasons: tuple[str, ...]
 
 
+BLIND_SPOTS = {
+    FindingCode.SURVIVORSHIP: "Only closed positions are known, so what the lead still holds at a loss is not in here.",
+    FindingCode.LOSS_AVERSION: "The lead's record has hardly a loser, which is how losses that are held open look.",
+}
+"""Findings that no profit can outweigh: the sample itself is selected."""
+
+
 def conclude(
-    *, lead_id: str, policy: str, origin: PriceOrigin, measured: Measures, stressed_nets_usdt: Mapping[str, float]
+    *,
+    lead_id: str,
+    policy: str,
+    origin: PriceOrigin,
+    measured: Measures,
+    stressed_nets_usdt: Mapping[str, float],
+    found: Sequence[Finding],
 ) -> Conclusion:
     """Weighs one executable result.
 
     Yes needs recorded prices, enough trades, a profit whose interval and t-statistic clear zero, and a profit left in
-    every stress run and without the best tenth of the trades. No means that enough trades lost money after costs.
+    every stress run and without the best tenth of the trades, from a sample that is not selected (`BLIND_SPOTS`). No
+    means that enough trades lost money after costs.
     """
-    doubts = _doubts(origin, measured, stressed_nets_usdt)
+    blind = [BLIND_SPOTS[finding.code] for finding in found if finding.code in BLIND_SPOTS]
+    doubts = (*_doubts(origin, measured, stressed_nets_usdt), *blind)
     enough = origin is PriceOrigin.RECORDED and measured.trades_count >= TRADES_COUNT_MIN
     if measured.net_pnl_usdt <= 0 and enough:
         answer = Answer.NO

@@ -151,27 +151,28 @@ def build_report(inputs: ReportInputs) -> EvidenceReport:
     main = next((row.measures for row in strategies if row.policy == study.main.policy), None)
     measured = measures(result, inputs.bootstrap) if main is None else main
     stressed = tuple(_scenario_row(name, scenario, study) for name, scenario in study.stressed.items())
-    initial = money_to_float(result.spec.initial_equity)
+    found = findings(inputs.episodes, result, measured, STANDARD_LIMITS)
     return EvidenceReport(
         schema_version=REPORT_SCHEMA_VERSION,
         lead_id=inputs.lead_id,
         nickname=inputs.nickname,
         origin=result.origin.value,
         policy=study.main.policy,
-        initial_equity_usdt=initial,
+        initial_equity_usdt=money_to_float(result.spec.initial_equity),
         conclusion=conclude(
             lead_id=inputs.lead_id,
             policy=study.main.policy,
             origin=result.origin,
             measured=measured,
             stressed_nets_usdt={row.label: row.net_pnl_usdt for row in stressed},
+            found=found,
         ),
         counts=_counts(inputs, result),
         strategies=strategies,
         lead_record=lead_record(inputs.episodes, notional_usdt=_trade_notional_usdt(inputs, measured)),
         buy_and_hold=_buy_and_hold(inputs, result),
         native_copy=_native_copy(inputs, result),
-        findings=findings(inputs.episodes, result, measured, STANDARD_LIMITS),
+        findings=found,
         sensitivity=tuple(_scenario_row("sweep", scenario, study) for scenario in study.delay_slippage),
         stressed=stressed,
         monthly=monthly_results(result.round_trips, result.spec.initial_equity),

@@ -29,8 +29,9 @@ function layoutOf(layout, palette, narrow) {
     plot_bgcolor: "rgba(0,0,0,0)",
     font: {color: palette.ink, size: narrow ? 11 : 12, family: "system-ui, sans-serif"},
     hoverlabel: {bgcolor: palette.paper, font: {color: palette.ink}},
-    margin: narrow ? {l: 8, r: 8, t: 10, b: 10} : {l: 56, r: 16, t: 16, b: 44},
+    margin: narrow ? {l: 8, r: 8, t: 10, b: 10} : {l: 56, r: 16, t: 30, b: 44},
     legend: {orientation: "h", x: 0, y: 1, yanchor: "bottom"},
+    modebar: {bgcolor: "rgba(0,0,0,0)", color: palette.grey, activecolor: palette.blue},
     dragmode: narrow ? false : "zoom",
     ...full,
   };
@@ -39,7 +40,9 @@ function layoutOf(layout, palette, narrow) {
 function draw() {
   const palette = DARK.matches && !PRINT.matches ? PALETTES.dark : PALETTES.light;
   const narrow = window.innerWidth < 560;
-  const config = {responsive: true, displaylogo: false, displayModeBar: narrow ? false : "hover", scrollZoom: false};
+  const buttons = [["zoom2d", "pan2d", "resetScale2d", "toImage"]];
+  const bar = narrow || PRINT.matches ? false : "hover";
+  const config = {responsive: true, displaylogo: false, displayModeBar: bar, modeBarButtons: buttons, scrollZoom: false};
   return Promise.all(Array.from(document.querySelectorAll(".plot"), (place) => {
     const figure = FIGURES[place.dataset.figure];
     return Plotly.react(place, coloured(figure.data, palette), layoutOf(figure.layout, palette, narrow), config);
