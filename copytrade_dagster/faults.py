@@ -1,6 +1,6 @@
 """Our errors as Dagster shows them: what happened, where, what to do next, and no retry of what cannot succeed."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import dagster as dg
@@ -9,7 +9,7 @@ from copytrade_core.model.errors import CopytradeError
 
 
 @contextmanager
-def explained() -> Iterator[None]:
+def explained() -> Generator[None]:
     """Turns an error of the core into a failure whose text a person can act on."""
     try:
         yield

@@ -5,10 +5,14 @@ The filter on one partition's check evaluations has no public import in 1.13, so
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import dagster as dg
 from dagster._core.event_api import PartitionKeyFilter
-from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecord, AssetCheckExecutionRecordStatus
+from dagster._core.storage.asset_check_execution_record import (
+    AssetCheckExecutionRecord,
+    AssetCheckExecutionRecordStatus,
+)
 
 from copytrade_core.edges.lake import Head
 from copytrade_core.edges.stages.workplace import StageOutcome
@@ -36,7 +40,7 @@ def outcome_results(outcome: StageOutcome, assets: Sequence[str]) -> list[dg.Mat
     return [materialised(outcome.head(asset), outcome.metadata) for asset in assets]
 
 
-def head_metadata(head: Head) -> dict[str, object]:
+def head_metadata(head: Head) -> dict[str, Any]:
     """What every materialisation says about its content."""
     return {
         DIGEST: head.digest,
@@ -47,7 +51,7 @@ def head_metadata(head: Head) -> dict[str, object]:
     }
 
 
-def plain(metadata: Mapping[str, object]) -> dict[str, object]:
+def plain(metadata: Mapping[str, Any]) -> dict[str, Any]:
     """Metadata that Dagster takes: scalars as they are, everything else as JSON, absent values left out."""
     return {
         name: value if isinstance(value, str | int | float | bool) else dg.MetadataValue.json(value)

@@ -39,7 +39,9 @@ def line_plot(title: str, unit: str, values: Sequence[float]) -> dg.MarkdownMeta
         f'<polyline points="{points}" fill="none" stroke="{BLUE}" stroke-width="2"/></svg>'
     )
     words = f"{title}: {values[0]:.2f} to {values[-1]:.2f} {unit} (lowest {low:.2f}, highest {high:.2f})"
-    return dg.MetadataValue.md(f"![{words}](data:image/svg+xml;base64,{b64encode(picture.encode()).decode()})\n\n{words}")
+    return dg.MetadataValue.md(
+        f"![{words}](data:image/svg+xml;base64,{b64encode(picture.encode()).decode()})\n\n{words}"
+    )
 
 
 def _point(at: float, value: float, low: float, high: float) -> str:

@@ -6,6 +6,7 @@ What a number must be belongs to `promotion`; how it is computed belongs to `evi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import polars as pl
 
@@ -49,7 +50,7 @@ def candidate_facts(place: Workplace, lead_id: str) -> CandidateFacts:
     parts = measures_by_part(study.main_result, split, bootstrap, parts=OPEN_PARTS)
     return CandidateFacts(
         lead_id=lead_id,
-        source=_source_facts(place, lead_id, episodes),
+        source=source_facts(place, lead_id, episodes),
         assumptions=_assumption_facts(study.main_result, policy, place.settings.main_policy),
         capital=_capital_facts(parts_result(study.main_result, split, OPEN_PARTS)),
         visible=visible_measures(study.main_result, split, bootstrap),
@@ -57,6 +58,14 @@ def candidate_facts(place: Workplace, lead_id: str) -> CandidateFacts:
         stressed=_stressed(study, split, bootstrap),
         neighbours_profitable_ratio=None,
     )
+
+
+def visible_study(place: Workplace, lead_id: str) -> Study:
+    """The stored study cut to train and validation; errors as `candidate_facts`."""
+    study = load_study(place.lake, lead_id)
+    split = split_of(place, load_episodes(place, lead_id))
+    results = {scenario: parts_result(result, split, OPEN_PARTS) for scenario, result in study.results.items()}
+    return replace(study, results=results)
 
 
 def visible_measures(result: ReplayResult, split: SplitManifest, bootstrap: BootstrapSettings) -> Measures:
@@ -70,7 +79,8 @@ def _stressed(study: Study, split: SplitManifest, bootstrap: BootstrapSettings) 
     }
 
 
-def _source_facts(place: Workplace, lead_id: str, episodes: Sequence[Episode]) -> SourceFacts:
+def source_facts(place: Workplace, lead_id: str, episodes: Sequence[Episode]) -> SourceFacts:
+    """The closed history of a lead as we have it; see `SourceFacts`."""
     counts = place.lake.document_as("source_counts", lead_id, dict[str, object])
     positions = place.lake.table("closed_positions", lead_id).filter(pl.col("status") == PositionStatus.CLOSED.value)
     walks = place.archive.walks(LeadId(lead_id))

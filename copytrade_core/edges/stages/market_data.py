@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from copytrade_core.edges.intervals import epoch_ms, interval_ms_of, month_span_ms, months_between
 from copytrade_core.edges.lake import Lake
 from copytrade_core.edges.market_store import bars_partition, funding_partition, load_bars, load_funding
+from copytrade_core.edges.stages.episodes import load_episodes
 from copytrade_core.edges.stages.instruments import trading_rules
 from copytrade_core.edges.stages.policies import load_policies
 from copytrade_core.edges.stages.workplace import Workplace
@@ -52,6 +53,21 @@ def needed_months(place: Workplace, episodes: Sequence[Episode]) -> tuple[Market
         end_ms = min(now_ms, closed_ms + held_ms + MARGIN_MS)
         found.update((str(episode.market), month) for month in months_between(start_ms, end_ms))
     return tuple(MarketMonth(market=market, month=month) for market, month in sorted(found))
+
+
+def missing_months(place: Workplace) -> tuple[MarketMonth, ...]:
+    """Months without any bar that some stored lead needs, in order."""
+    interval_ms = interval_ms_of(place.settings.market.bar_interval)
+    needed = {
+        (need.market, need.month)
+        for lead_id in place.lake.partitions("episodes")
+        for need in needed_months(place, load_episodes(place, lead_id))
+    }
+    return tuple(
+        MarketMonth(market=market, month=month)
+        for market, month in sorted(needed)
+        if place.lake.head("bars", bars_partition(market, interval_ms, month)) is None
+    )
 
 
 def load_markets(place: Workplace, episodes: Sequence[Episode]) -> LoadedMarkets:

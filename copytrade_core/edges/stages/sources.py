@@ -137,6 +137,15 @@ def newest_page_at(place: Workplace, lead_id: str) -> datetime | None:
     return None if newest is None else EPOCH + timedelta(microseconds=newest)
 
 
+def lead_page_sets(place: Workplace) -> dict[str, str]:
+    """Digest of the archived page set of every lead that has a history page."""
+    return {
+        str(lead): place.archive.digest(lead)
+        for lead in place.archive.leads()
+        if lead != LISTS and newest_page_at(place, lead) is not None
+    }
+
+
 def normalise_lead(place: Workplace, lead_id: str) -> StageOutcome:
     """Archive -> `closed_positions`, `unusable_rows` and `source_counts`, every row accounted for.
 

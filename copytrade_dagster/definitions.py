@@ -1,0 +1,47 @@
+"""What Dagster loads: everything from a lead's pages to its promotion evidence. Live is a location of its own."""
+
+import dagster as dg
+
+from copytrade_dagster.automation import JOBS, SCHEDULES, SENSORS
+from copytrade_dagster.defs.evidence import assets as evidence
+from copytrade_dagster.defs.evidence import checks as evidence_checks
+from copytrade_dagster.defs.leads import assets as leads
+from copytrade_dagster.defs.market import assets as market
+from copytrade_dagster.defs.market import checks as market_checks
+from copytrade_dagster.defs.promotion import assets as promotion
+from copytrade_dagster.defs.promotion.checks import GATE_CHECKS
+from copytrade_dagster.defs.replay import assets as replay
+from copytrade_dagster.defs.sources import assets as sources
+from copytrade_dagster.defs.sources import checks as sources_checks
+from copytrade_dagster.resources import PLACE, place_resource
+
+defs = dg.Definitions(
+    assets=[
+        leads.lead_lists,
+        leads.lead_details,
+        sources.source_pages,
+        sources.normalised_rows,
+        sources.episodes,
+        market.instruments,
+        market.bars,
+        market.funding,
+        replay.replayed,
+        evidence.split_manifest,
+        evidence.evidence_report,
+        promotion.promotion_evidence,
+    ],
+    asset_checks=[
+        sources_checks.pages_fresh,
+        sources_checks.no_schema_drift,
+        sources_checks.rows_accounted,
+        market_checks.no_gaps,
+        market_checks.prices_sane,
+        evidence_checks.assumptions_stated,
+        *GATE_CHECKS,
+    ],
+    resources={PLACE: place_resource},
+    jobs=JOBS,
+    schedules=SCHEDULES,
+    sensors=SENSORS,
+    executor=dg.in_process_executor,
+)
