@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -42,6 +43,8 @@ INTERVAL_MS = 3_600_000
 BARS_COUNT = 24 * 40
 MARKET = Market("SOL/USDT:USDT")
 HOSTILE_NAME = '</script><script>alert("x")</script>'
+PAGE_TRAFFIC = 101845102
+"""How Chromium's net log marks what a page asks for (`blink_resource_loader`); the browser's own errands differ."""
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
@@ -93,7 +96,7 @@ def episodes(series: BarSeries) -> list[Episode]:
 
 
 @pytest.fixture(scope="module")
-def document(project_root: Path) -> dict[str, object]:
+def document(project_root: Path) -> dict[str, Any]:
     series = bars()
     seen = episodes(series)
     instrument = Instrument(
@@ -135,7 +138,7 @@ def document(project_root: Path) -> dict[str, object]:
         original_pnl={},
         digests={"bars": "cd" * 32},
     )
-    made = report_document(build_report(inputs))
+    made: dict[str, Any] = report_document(build_report(inputs))
     assert len(made["round_trips"]) >= 5, "the study behind these tests must trade"
     return made
 
@@ -212,39 +215,54 @@ def test_a_report_without_a_trade_has_tables_and_no_plots(document):
     assert "From rows to trades" in page
 
 
+def opened(page: Path, folder: Path, scheme: str) -> tuple[str, str, list[str]]:
+    """The drawn page, what the console said, and which URLs the page itself asked the network for."""
+    if CHROMIUM is None:
+        pytest.skip("no Chromium is installed: the report was not opened in a browser")
+    log = folder / "net.json"
+    options = (
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--no-proxy-server",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        # The browser's own errands must not leave this machine either.
+        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+        f"--user-data-dir={folder / 'profile'}",
+        f"--blink-settings=preferredColorScheme={scheme}",
+        "--virtual-time-budget=10000",
+        "--enable-logging=stderr",
+        f"--log-net-log={log}",
+        "--dump-dom",
+    )
+    done = subprocess.run([CHROMIUM, *options, page.as_uri()], capture_output=True, text=True, timeout=120, check=True)
+    said = "\n".join(line for line in done.stderr.splitlines() if "CONSOLE" in line)
+    asked = re.findall(
+        rf'"traffic_annotation":{PAGE_TRAFFIC},"url":"((?:http|ws)[^"]*)"', log.read_text(errors="replace")
+    )
+    return done.stdout, said, asked
+
+
 @pytest.mark.browser
 @pytest.mark.parametrize("scheme", ["0", "1"], ids=["dark", "light"])
 def test_a_browser_draws_every_plot_without_an_error_or_a_request(document, tmp_path, scheme):
-    if CHROMIUM is None:
-        pytest.skip("no Chromium is installed: the report was not opened in a browser")
     paths = write_report(document, tmp_path / "report", tmp=tmp_path / "tmp")
-    log = tmp_path / "net.json"
-    done = subprocess.run(
-        [
-            CHROMIUM,
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-quic",
-            "--no-first-run",
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--disable-sync",
-            f"--user-data-dir={tmp_path / 'profile'}",
-            f"--blink-settings=preferredColorScheme={scheme}",
-            "--virtual-time-budget=10000",
-            "--enable-logging=stderr",
-            f"--log-net-log={log}",
-            "--dump-dom",
-            paths.html.as_uri(),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
-    assert "CONSOLE" not in done.stderr
-    assert f'data-plots-drawn="{len(plots(document))}"' in done.stdout
-    drawn = done.stdout.partition('id="figures"')[0]
-    assert drawn.count('class="main-svg"') >= len(plots(document))
-    assert not re.search(r'"url":\s*"(?:https?|wss?):', log.read_text(encoding="utf-8", errors="replace"))
+    drawn, said, asked = opened(paths.html, tmp_path, scheme)
+    assert said == ""
+    assert asked == []
+    assert f'data-plots-drawn="{len(plots(document))}"' in drawn
+    assert drawn.partition('id="figures"')[0].count('class="main-svg"') >= len(plots(document))
+
+
+@pytest.mark.browser
+def test_the_browser_test_would_see_a_request(tmp_path):
+    page = tmp_path / "page.html"
+    page.write_text('<img src="http://127.0.0.1:9/x.png"><script>missing()</script>')
+    _, said, asked = opened(page, tmp_path, "1")
+    assert "missing is not defined" in said
+    assert asked
+    assert set(asked) == {"http://127.0.0.1:9/x.png"}
