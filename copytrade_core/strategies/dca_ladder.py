@@ -5,8 +5,10 @@ Entering and leaving are decided elsewhere; this module only lays out legs.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import accumulate
 
 from copytrade_core.model.instrument import Instrument
 from copytrade_core.model.policy import AddMode, LadderSpec
@@ -57,15 +59,18 @@ def base_notional(ladder: LadderSpec, target: Money) -> Money:
     return share(target, ladder.base_share.numerator, ladder.base_share.denominator)
 
 
-def rung_notionals(ladder: LadderSpec, target: Money, minimum: Money) -> tuple[Money, ...]:
+def rung_notionals(ladder: LadderSpec, target: Money, minimums: Sequence[Money]) -> tuple[Money, ...]:
     """Each rung's notional, rounded down; base and rungs together never exceed the target.
 
-    Weights are scaled by min(1, what the base leaves / what the weights ask).
+    Weights are scaled by min(1, what the base leaves / what the weights ask). `minimums` holds the smallest order at
+    each rung's price and is read by `min_order` ladders only; there a rung without room is 0.
     """
     left = 1 - ladder.base_share
     if ladder.add_mode is AddMode.MIN_ORDER:
         room = target - base_notional(ladder, target)
-        return tuple(minimum if minimum * (i + 1) <= room else Money(0) for i in range(len(ladder.steps)))
+        return tuple(
+            minimum if used <= room else Money(0) for minimum, used in zip(minimums, accumulate(minimums), strict=True)
+        )
     unit = ladder.base_share if ladder.add_mode is AddMode.MULTIPLIER else Fraction(1)
     asked = [weight * unit for weight in ladder.weights]
     scale = min(Fraction(1), left / sum(asked, Fraction(0))) if asked else Fraction(1)
@@ -91,8 +96,7 @@ def plan_ladder(
 ) -> LadderPlan:
     """Rungs at their prices, fitted to the venue first; a rung under the minimum is skipped, never rounded up."""
     prices = [at_level(anchor, ratio, buying=side.entry_buys) for ratio in level_ratios(ladder, side)]
-    minimum = minimum_with_headroom(instrument, anchor, headroom_ppm) if prices else Money(0)
-    notionals = rung_notionals(ladder, target, minimum)
+    notionals = rung_notionals(ladder, target, [minimum_with_headroom(instrument, p, headroom_ppm) for p in prices])
     legs = [
         Rung(leg=f"rung{i}", price=p, notional=n) for i, (p, n) in enumerate(zip(prices, notionals, strict=True), 1)
     ]
