@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from copytrade_core.cli.evidence_verbs import conclusion_lines
 from copytrade_core.cli.gates_verb import draw_gates, gate_rows
 from copytrade_core.cli.options import JsonFlag, loaded
 from copytrade_core.cli.output import answer, error_console, say, table
@@ -57,7 +58,7 @@ def demo(
             counts = _read_source(place, pages / SAMPLE_LEAD, SAMPLE_LEAD, progress)
             refusal = _run_graph(place_of_demo, environment, SAMPLE_LEAD, progress)
     summary = _summary(place, place_of_demo, SAMPLE_LEAD)
-    summary |= {"source": counts, "live": refusal, "duration_s": round(time.monotonic() - begun, 1)}
+    summary |= {"imported": counts, "live": refusal, "duration_s": round(time.monotonic() - begun, 1)}
     answer(summary, as_json=json_output, render=lambda to: _draw(to, summary))
 
 
@@ -75,21 +76,13 @@ def _progress(*, shown: bool) -> AbstractContextManager[Progress]:
 
 
 def _read_source(place: Workplace, pages: Path, lead: str, progress: Progress) -> Summary:
-    """Imports the recorded pages, then lets the real client read the same lead over HTTP."""
-    from copytrade_core.edges.stages.sources import import_pages, poll_lead
+    """Imports the recorded pages; the graph's first asset reads the same lead over HTTP."""
+    from copytrade_core.edges.stages.sources import import_pages
 
     task = progress.add_task("import recorded pages", total=1, detail="")
     imported = import_pages(place, pages, lead_id=lead)
     progress.update(task, completed=1, detail=f"{imported.rows} rows, {imported.normalised} usable")
-    task = progress.add_task("poll the lead over HTTP (loopback)", total=1, detail="")
-    polled = poll_lead(place, lead)
-    progress.update(task, completed=1, detail=f"{polled.distinct_count} of {polled.total_count} rows")
-    return {
-        "imported_rows": imported.rows,
-        "polled_rows": polled.distinct_count,
-        "claimed_rows": polled.total_count,
-        "failed_calls": dict(polled.failed),
-    }
+    return {"rows": imported.rows, "normalised": imported.normalised, "duplicates": imported.duplicates}
 
 
 def _run_graph(folder: DemoFolder, environment: dict[str, str], lead: str, progress: Progress) -> str:
@@ -120,6 +113,7 @@ def _first_line(text: str) -> str:
 
 
 def _summary(place: Workplace, folder: DemoFolder, lead: str) -> Summary:
+    from copytrade_core.edges.lead_line import render_report
     from copytrade_core.edges.stages.episodes import load_episodes
     from copytrade_core.edges.stages.promotion import gate_results
     from copytrade_core.edges.stages.replay import summary
@@ -127,12 +121,13 @@ def _summary(place: Workplace, folder: DemoFolder, lead: str) -> Summary:
     from copytrade_core.edges.stages.study_store import load_study
 
     report = place.lake.require("evidence_report", lead)
+    paths = render_report(place, lead, None)
     return {
         "lead": lead,
         "replay": summary(load_study(place.lake, lead), split_of(place, load_episodes(place, lead))),
         "conclusion": report.metadata.get("conclusion"),
         "gates": gate_rows(gate_results(place, lead)),
-        "report": report.metadata.get("html"),
+        "report": str(paths.html),
         "folder": str(folder.root),
         "ui": folder.ui_command(),
     }
@@ -145,7 +140,8 @@ def _draw(to: Console, summary: Summary) -> None:
     rows = [(name, value) for name, value in replayed.items() if not isinstance(value, dict | list)]
     table(to, ("replay", "value"), rows, title=f"lead {summary['lead']}, {replayed['origin']} prices", right=("value",))
     draw_gates(to, gates)
-    say(f"conclusion: {summary['conclusion']}", to=to)
+    for line in conclusion_lines(summary["conclusion"]):
+        say(line, to=to)
     say(f"report:     {summary['report']}", to=to)
     say(f"graph:      {summary['ui']}", to=to)
     say("", to=to)
