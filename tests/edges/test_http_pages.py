@@ -287,6 +287,13 @@ def test_a_row_that_closes_during_the_walk_restarts_it(server: Server, client: L
     assert (done.total_count, done.distinct_count, done.restarts_count, done.is_complete) == (26, 26, 1, True)
 
 
+def test_a_row_that_vanishes_during_the_walk_restarts_it(server: Server, client: LeadPages) -> None:
+    """Rows then move up and one is skipped: nothing repeats, only the claim changes."""
+    server.answer = paged(lambda n: rows(26 if n < 1 else 25))
+    done = walk(client)
+    assert (done.total_count, done.distinct_count, done.restarts_count, done.is_complete) == (25, 25, 1, True)
+
+
 def test_a_repeated_row_restarts_the_walk_even_when_the_total_lies_still(server: Server, client: LeadPages) -> None:
     server.answer = paged(lambda n: rows(25 if n < 1 else 26), total=26)
     done = walk(client)

@@ -208,7 +208,8 @@ def test_a_row_that_closed_long_before_last_seen_is_no_proof() -> None:
         (poll(10, visible=False), PollReading.HIDDEN),
         (poll(10, visible=None), PollReading.SUSPICIOUSLY_EMPTY),
         (poll(10, visible=True), PollReading.SUSPICIOUSLY_EMPTY),
-        (poll(-100, held("SOL")), PollReading.STALE),
+        (poll(-100, held("SOL"), held(amount="9")), PollReading.STALE),
+        (poll(10, held("SOL"), held(amount="9"), visible=False), PollReading.HIDDEN),
         (poll(0), PollReading.OUT_OF_ORDER),
     ],
 )
@@ -418,3 +419,13 @@ def test_a_poll_is_read_from_the_pages_of_one_cycle(pages: Any) -> None:
         blind = read_poll(pages.open(), detail=unread, history=())
         assert isinstance(blind.positions, PositionsSeen)
         assert blind.positions.positions_visible is None
+
+
+def test_a_first_page_with_an_unusable_row_does_not_seed() -> None:
+    """What could not be read then would look new later, and be traded."""
+    bad = UnusableRow(lead_id=LEAD, endpoint=Endpoint.OPEN_POSITIONS, page=None, index=0,
+                      reason=RejectReason.BAD_TYPE, field="markPrice", row_json="{}", page_sha256="x")  # fmt: skip
+    ledger, events = advance(empty_ledger(LEAD), poll(0, held(), unusable=(bad,)), now=at(1), rules=RULES)
+    assert (ledger.is_seeded, events) == (False, ())
+    _, events = advance(ledger, poll(10, held(), held("BTC")), now=at(11), rules=RULES)
+    assert [event.episode.provenance for event in events] == [Provenance.SEEDED, Provenance.SEEDED]

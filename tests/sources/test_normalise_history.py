@@ -189,8 +189,25 @@ def test_an_empty_history_is_no_rows(pages: Any) -> None:
     assert normalise_history([]).positions.schema == CLOSED_POSITION_SCHEMA
 
 
+@pytest.mark.parametrize("batch_rows", [1, 2, 3, 100])
+def test_repeats_are_found_across_batches_of_one_lead(pages: Any, batch_rows: int) -> None:
+    other = pages.row(opened=1779098899732)
+    answers = [
+        pages.history(pages.row(), lead_id=LeadId("1")),
+        pages.history(pages.row()),
+        pages.history(other),
+        pages.history(pages.row()),
+        pages.history(pages.row(closedVolume=1), other),
+        pages.history(pages.row(), lead_id=LeadId("9")),
+    ]
+    result = joined(list(iter_normalised_history(answers, batch_rows=batch_rows)), CLOSED_POSITION_SCHEMA)
+    assert (result.positions.height, result.duplicates_count) == (4, 2)
+    assert result.rejected() == {RejectReason.DUPLICATE_CONFLICT: 1}
+
+
+GOOD = [{}, {"avgCost": 70000}, {"side": "SHORT"}, {"roi": None}]
 CHANGES = st.lists(
-    st.tuples(st.integers(0, 5), st.sampled_from([{}, *[change for change, _, _ in BAD_ROWS], {"avgCost": 70000}])),
+    st.tuples(st.integers(0, 5), st.one_of(st.sampled_from(GOOD), st.sampled_from([c for c, _, _ in BAD_ROWS]))),
     max_size=40,
 )
 
