@@ -15,6 +15,7 @@ from copytrade_core.ledger.post import post_fill
 from copytrade_core.model.book import Book, Holding
 from copytrade_core.model.broker import Broker
 from copytrade_core.model.event import (
+    AFTER_BLOCKED_ADD,
     BarClosed,
     Event,
     MarkSeen,
@@ -99,7 +100,7 @@ def advance(state: FlowState, event: Event, desk: Desk, *, now_ms: int) -> Step:
                 records.append(wish)
                 continue
             if wish.kind is IntentKind.ADD and blocked_adds:
-                step = _not_placed(state, wish, "after_blocked_add", desk, now_ms)
+                step = _not_placed(state, wish, AFTER_BLOCKED_ADD, desk, now_ms)
             else:
                 step = _carry_out(state, wish, desk, now_ms)
             blocked_adds = blocked_adds or (wish.kind is IntentKind.ADD and _was_refused(step))

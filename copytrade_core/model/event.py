@@ -48,6 +48,10 @@ class OrderRejected:
     time_ms: int
 
 
+AFTER_BLOCKED_ADD = "after_blocked_add"
+"""Reason of an add that was not tried because an earlier one of its episode was blocked in the same pass."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderNotPlaced:
     """An intent did not become a live order: our risk refused it, or the venue proved that it never arrived."""

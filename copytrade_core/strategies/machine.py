@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from copytrade_core.model.digest import digest_of
 from copytrade_core.model.event import (
+    AFTER_BLOCKED_ADD,
     BarClosed,
     Event,
     MarkSeen,
@@ -45,6 +46,8 @@ from copytrade_core.strategies.rejection_backoff import after_entry_fill, after_
 from copytrade_core.strategies.signal import Signal
 from copytrade_core.strategies.state import Phase, StrategyState, Trade
 from copytrade_core.strategies.wishes import WHOLE, hold, intent
+
+SOURCE_CLOSE = "source_close"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +89,10 @@ class Strategy:
             case OrderRejected() | OrderNotPlaced():
                 return self._on_failure(state, event, view)
             case BarClosed(bar=bar):
-                return self._each_held(state, bar.market, view, bar.high, bar.low)
+                # What the bar did before we were in is not ours: only its close is known to be after the entry.
+                entered_within = view.holding is not None and view.holding.opened_at_ms > bar.open_time_ms
+                high, low = (bar.close, bar.close) if entered_within else (bar.high, bar.low)
+                return self._each_held(state, bar.market, view, high, low)
             case MarkSeen(market=market, price=price):
                 return self._each_held(state, market, view, price, price)
             case Timer(episode_id=episode_id):
@@ -113,7 +119,7 @@ class Strategy:
 
     def _leave_with_source(self, state: StrategyState, trade: Trade, view: View) -> Decision:
         if trade.phase is Phase.HELD:
-            return self._close(state, trade, "source_close", view)
+            return self._close(state, trade, SOURCE_CLOSE, view)
         if trade.phase is Phase.ENTERING:
             return Decision(state=_with(state, replace(trade, leave_on_fill=True)), wishes=())
         return Decision(state=state, wishes=())
@@ -154,7 +160,7 @@ class Strategy:
         if trade.phase is Phase.ENTERING:
             trade = self._entered(trade, fill, view)
         if trade.leave_on_fill:
-            return self._close(released, trade, "source_close", view)
+            return self._close(released, trade, SOURCE_CLOSE, view)
         protected = self._protect(released, trade, view)
         rungs = self._rest_rungs(protected.state, protected.state.trades[trade.episode_id], view)
         return Decision(state=rungs.state, wishes=(*protected.wishes, *rungs.wishes))
@@ -178,9 +184,10 @@ class Strategy:
         if trade is None:
             return Decision(state=state, wishes=())
         if not event.kind.is_entry:
-            back = replace(trade, phase=Phase.HELD) if trade.phase is Phase.LEAVING and view.holding else trade
-            return Decision(state=_with(state, back), wishes=())
-        braked = replace(state, backoff=after_failure(state.backoff, self.policy.backoff, event.time_ms))
+            return Decision(state=_with(state, _still_held(trade, event, view)), wishes=())
+        tried = event.reason != AFTER_BLOCKED_ADD
+        failures = after_failure(state.backoff, self.policy.backoff, event.time_ms) if tried else state.backoff
+        braked = replace(state, backoff=failures)
         if event.kind is IntentKind.OPEN:
             return Decision(state=_with(braked, replace(trade, phase=Phase.DONE)), wishes=())
         waiting = replace(trade, resting=tuple(leg for leg in trade.resting if leg != event.leg))
@@ -198,6 +205,8 @@ class Strategy:
     def _on_time(self, state: StrategyState, trade: Trade, view: View, best: Ticks | None) -> Decision:
         if trade.ttl_at_ms is not None and view.now_ms >= trade.ttl_at_ms:
             return self._close(state, trade, "ttl", view)
+        if trade.leave_on_fill:
+            return self._close(state, trade, SOURCE_CLOSE, view)
         wishes: tuple[Wish, ...] = ()
         if best is not None and (best - trade.peak) * trade.side.sign > 0:
             trade = replace(trade, peak=best)
@@ -284,6 +293,13 @@ def strategy_of(policy: PolicySpec) -> Strategy:
 
 def _with(state: StrategyState, trade: Trade) -> StrategyState:
     return replace(state, trades={**state.trades, trade.episode_id: trade})
+
+
+def _still_held(trade: Trade, event: OrderRejected | OrderNotPlaced, view: View) -> Trade:
+    """The trade after an exit was not placed: a failed close leaves it held, and the source's close stays due."""
+    if trade.phase is not Phase.LEAVING or view.holding is None:
+        return trade
+    return replace(trade, phase=Phase.HELD, leave_on_fill=event.leg.startswith(SOURCE_CLOSE))
 
 
 def unplaced(trade: Trade) -> tuple[Rung, ...]:

@@ -23,13 +23,15 @@ IDLE = BackoffState(failures=0, until_ms=None)
 
 
 def after_failure(state: BackoffState, spec: BackoffSpec, now_ms: int) -> BackoffState:
-    """One more failed entry; at `failures_max` the brake goes on for `cooldown_s`."""
+    """One more failed entry; from `failures_max` on each puts the brake on for `cooldown_s`.
+
+    Time does not reset the count: after a cooldown one entry is tried, and if it fails the brake is on again.
+    """
     failures = state.failures + 1
-    if failures < spec.failures_max:
-        return BackoffState(failures=failures, until_ms=state.until_ms)
-    return BackoffState(failures=0, until_ms=now_ms + spec.cooldown_s * 1000)
+    until_ms = now_ms + spec.cooldown_s * 1000 if failures >= spec.failures_max else state.until_ms
+    return BackoffState(failures=failures, until_ms=until_ms)
 
 
 def after_entry_fill() -> BackoffState:
-    """A filled open or add releases the brake; nothing else does before its time."""
+    """A filled open or add releases the brake and forgets the failures; nothing else does."""
     return IDLE

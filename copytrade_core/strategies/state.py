@@ -34,7 +34,8 @@ class Trade:
     """One trade of ours, named by the source episode that started it.
 
     `resting` are the ladder legs that rest at the venue, `filled` those that were bought; `peak` the best price seen;
-    `stop` the trigger that rests; `ttl_at_ms` when the time-to-live ends.
+    `stop` the trigger that rests; `ttl_at_ms` when the time-to-live ends; `leave_on_fill` that the source has closed
+    and the trade must end as soon as something is held.
     """
 
     episode_id: str
