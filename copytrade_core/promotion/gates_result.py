@@ -12,6 +12,7 @@ from copytrade_core.promotion.facts import CandidateFacts
 from copytrade_core.promotion.gate_result import Criterion, Gate, GateResult, GateVerdict, result_of
 
 PARTS = ("train", "validation", "holdout")
+LATER = "(no command yet: a later step of the project)"
 NO_TRADES = "no round trip was replayed"
 NO_CURVE = "nothing was held, so there is no equity curve"
 REJECT = "Do not promote this candidate; try another policy or another lead"
@@ -40,12 +41,10 @@ def profitability(facts: CandidateFacts, contract: Contract) -> GateResult:
 
 def _part_missing(part: str) -> list[Criterion]:
     if part == "holdout":
-        reason, fix = "holdout not opened", "Open the holdout on record once every other gate passes (a later step)"
+        reason, fix = "holdout not opened", "Open the holdout on record once every other gate passes"
     else:
         reason, fix = "the split has no such part", "Wait for more signals, so that every part has some"
-    return [
-        statement(name=part, verdict=GateVerdict.INCONCLUSIVE, reason=reason, fix=fix, command="copytrade evidence")
-    ]
+    return [statement(name=part, verdict=GateVerdict.INCONCLUSIVE, reason=reason, fix=fix, command=LATER)]
 
 
 def _part_profit(judge: Judge, part: str, measures: Measures) -> list[Criterion]:
@@ -141,8 +140,8 @@ def robustness(facts: CandidateFacts, contract: Contract) -> GateResult:
             "neighbours_profitable_ratio_min",
             facts.neighbours_profitable_ratio,
             absent="no search has looked at neighbouring parameters yet",
-            fix="Run a search around this policy (a later step of the project)",
-            command="copytrade search",
+            fix="Run a search around this policy",
+            command=LATER,
         )
     )
     return result_of(Gate.ROBUSTNESS, [judge.on_prices(criterion) for criterion in compared])

@@ -14,6 +14,7 @@ from copytrade_core.promotion.criteria import SIMULATED, SIMULATED_COMMAND, SIMU
 from copytrade_core.promotion.facts import CandidateFacts
 from copytrade_core.promotion.gate_result import Criterion, Gate, GateResult, GateVerdict, result_of
 
+FETCH_FUNDING = 'dagster asset materialize -m copytrade_dagster.definitions --select funding --partition "MARKET|MONTH"'
 NO_ROWS = "no closed position is stored"
 NO_TRADES = "no round trip was replayed"
 
@@ -31,7 +32,7 @@ def source_quality(facts: CandidateFacts, contract: Contract, *, now: datetime) 
                 _ratio(source.rejected_count, source.rows_count),
                 absent=NO_ROWS,
                 fix="Look at unusable_rows: the reasons say which field the source changed",
-                command=f"copytrade sql --lead {facts.lead_id} unusable_rows",
+                command='copytrade sql "SELECT reason, count(*) FROM unusable_rows GROUP BY reason"',
             ),
             judge.at_most(
                 "history_short_count_max",
@@ -96,7 +97,7 @@ def executable_fills_only(facts: CandidateFacts, contract: Contract) -> GateResu
                 verdict=GateVerdict.PASS if made.funding_known else GateVerdict.INCONCLUSIVE,
                 reason="funding of at least one market is missing, so it was counted as nothing",
                 fix="Fetch funding for the lead's markets, then replay",
-                command=f"copytrade bars fetch --lead {facts.lead_id}",
+                command=FETCH_FUNDING,
             ),
         ],
     )

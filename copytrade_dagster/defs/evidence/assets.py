@@ -2,12 +2,13 @@
 
 import dagster as dg
 
+from copytrade_core.edges.lead_line import render_report
 from copytrade_core.edges.stages.evidence import report_lead
 from copytrade_core.edges.stages.split import split_lead
 from copytrade_dagster.defs.described import CODE_VERSION, DOCUMENT, OWNERS
 from copytrade_dagster.defs.sources.assets import episodes
 from copytrade_dagster.faults import explained
-from copytrade_dagster.lineage import materialised, outcome_results
+from copytrade_dagster.lineage import materialised
 from copytrade_dagster.partitions import LEADS
 from copytrade_dagster.resources import PLACE, place_of
 from copytrade_dagster.tables import counts
@@ -46,5 +47,10 @@ def split_manifest(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
 )
 def evidence_report(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     """Builds, stores and renders the report of one lead."""
+    place, lead_id = place_of(context), context.partition_key
     with explained():
-        return outcome_results(report_lead(place_of(context), context.partition_key), ["evidence_report"])[0]
+        outcome = report_lead(place, lead_id)
+        paths = render_report(place, lead_id, None)
+    return materialised(
+        outcome.head("evidence_report"), outcome.metadata, shown={"html": dg.MetadataValue.path(str(paths.html))}
+    )
