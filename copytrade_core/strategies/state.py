@@ -79,7 +79,7 @@ def import_state(text: bytes) -> StrategyState:
     """
     try:
         state = msgspec.json.decode(text, type=StrategyState)
-    except msgspec.ValidationError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadInput(f"strategy state cannot be read: {error}", where=Where(field="strategy_state")) from error
     if state.schema_version != STATE_SCHEMA_VERSION:
         raise BadInput(
