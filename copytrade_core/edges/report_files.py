@@ -11,7 +11,7 @@ from pathlib import Path
 from copytrade_core.edges.atomic_files import write_whole
 from copytrade_core.edges.report_html import render_html
 from copytrade_core.edges.report_markdown import render_markdown
-from copytrade_core.edges.report_tables import Document
+from copytrade_core.edges.report_text import Document
 from copytrade_core.evidence.trip_rows import TripRow
 
 

@@ -11,9 +11,12 @@ from importlib import resources
 
 from plotly.offline import get_plotlyjs
 
+from copytrade_core.edges.report_details import detail_tables
+from copytrade_core.edges.report_figure import Plot
 from copytrade_core.edges.report_markdown import ANSWERS, SIMULATED
-from copytrade_core.edges.report_plots import Plot, figures_json, plots
-from copytrade_core.edges.report_tables import Document, Table, detail_tables, strategies_table, summary_table, wrapped
+from copytrade_core.edges.report_plots import figures_json, plots
+from copytrade_core.edges.report_tables import strategies_table, summary_table
+from copytrade_core.edges.report_text import Document, Table, wrapped
 
 POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from copytrade_core.edges.report_tables import Document, Table, detail_tables, strategies_table, summary_table, wrapped
+from copytrade_core.edges.report_details import detail_tables
+from copytrade_core.edges.report_tables import strategies_table, summary_table
+from copytrade_core.edges.report_text import Document, Table, wrapped
 
 ANSWERS = {"yes": "Yes", "no": "No", "not_enough_evidence": "Not enough evidence"}
 SIMULATED = "The market in this report is **simulated**. No number says anything about real money."

@@ -7,24 +7,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from copytrade_core.edges.report_tables import Document, main_strategy, span
+from copytrade_core.edges.report_figure import Figure, Plot, axis
+from copytrade_core.edges.report_tables import main_strategy
+from copytrade_core.edges.report_text import Document, span
+from copytrade_core.edges.report_time_plots import equity_plot, positions_plot
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 LOSS_TO_GAIN = [[0, "@orange"], [0.5, "@middle"], [1, "@blue"]]
-Figure = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plot:
-    """A figure with its heading and one sentence on how to read it."""
-
-    name: str
-    title: str
-    note: str
-    figure: Figure
 
 
 def plots(document: Document) -> tuple[Plot, ...]:
@@ -33,8 +24,8 @@ def plots(document: Document) -> tuple[Plot, ...]:
         return ()
     return (
         _waterfall(document),
-        _equity(document),
-        *(_positions(prices) for prices in document["prices"]),
+        equity_plot(document),
+        *(positions_plot(prices) for prices in document["prices"]),
         _monthly(document),
         _excursions(document),
         _surface(document),
@@ -46,10 +37,6 @@ def figures_json(shown: Sequence[Plot]) -> str:
     """The figures by name as JSON that may stand inside a script element."""
     text = json.dumps({plot.name: plot.figure for plot in shown}, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
-
-
-def _axis(title: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401
-    return {"title": {"text": title}, "automargin": True, **more}
 
 
 def _waterfall(document: Document) -> Plot:
@@ -77,131 +64,8 @@ def _waterfall(document: Document) -> Plot:
         name="waterfall",
         title="What costs take, USDT",
         note="From the result at raw prices to the net that is left.",
-        figure={"data": [trace], "layout": {"yaxis": _axis("USDT", zeroline=True), "showlegend": False, "height": 340}},
+        figure={"data": [trace], "layout": {"yaxis": axis("USDT", zeroline=True), "showlegend": False, "height": 340}},
     )
-
-
-def _equity(document: Document) -> Plot:
-    series = document["equity"]
-    marked = {
-        "type": "scatter",
-        "mode": "lines",
-        "name": "Marked at bar closes",
-        "x": series["marked_at_ms"],
-        "y": series["marked_usdt"],
-        "line": {"color": "@blue", "width": 1.3},
-        "hovertemplate": "%{x}<br>marked %{y:,.2f} USDT<extra></extra>",
-    }
-    realised = {
-        "type": "scatter",
-        "mode": "lines",
-        "name": "Realised",
-        "x": series["realised_at_ms"],
-        "y": series["realised_usdt"],
-        "line": {"color": "@ink", "width": 1.8, "shape": "hv"},
-        "hovertemplate": "%{x}<br>realised %{y:,.2f} USDT<extra></extra>",
-    }
-    drawdown = {
-        "type": "scatter",
-        "mode": "lines",
-        "name": "Drawdown, marked",
-        "x": series["marked_at_ms"],
-        "y": series["drawdown_ratio"],
-        "yaxis": "y2",
-        "fill": "tozeroy",
-        "line": {"color": "@orange", "width": 1},
-        "hovertemplate": "%{x}<br>drawdown %{y:.2%}<extra></extra>",
-    }
-    layout = {
-        "xaxis": {"type": "date", "anchor": "y2"},
-        "yaxis": _axis("Equity, USDT", domain=[0.36, 1]),
-        "yaxis2": _axis("Drawdown", domain=[0, 0.28], tickformat=".0%", rangemode="tozero"),
-        "height": 460,
-        "hovermode": "x",
-    }
-    return Plot(
-        name="equity",
-        title="Equity, and how far it fell from its peak",
-        note="Realised equity moves when a trade ends; marked equity shows what was open in between.",
-        figure={"data": [marked, realised, drawdown], "layout": layout},
-    )
-
-
-def _positions(prices: Mapping[str, Any]) -> Plot:
-    market: str = prices["market"]
-    line = {
-        "type": "scatter",
-        "mode": "lines",
-        "name": "Close",
-        "x": prices["at_ms"],
-        "y": prices["close"],
-        "line": {"color": "@grey", "width": 1},
-        "hoverinfo": "skip",
-    }
-    traces = [line, *_held_lines(prices["fills"]), *_fill_marks(prices["fills"])]
-    layout = {"xaxis": {"type": "date"}, "yaxis": _axis(f"Price, {market.partition('/')[2].partition(':')[0]}")}
-    return Plot(
-        name=f"positions {market}",
-        title=f"Our positions on {market}",
-        note="Each line joins a trade's first entry to its exit.",
-        figure={"data": traces, "layout": {**layout, "height": 460}},
-    )
-
-
-def _held_lines(fills: Sequence[Mapping[str, Any]]) -> list[Figure]:
-    traces: list[Figure] = []
-    for side, colour in (("long", "@blue"), ("short", "@orange")):
-        at: list[int | None] = []
-        price: list[float | None] = []
-        first: dict[str, Mapping[str, Any]] = {}
-        for fill in fills:
-            if fill["side"] != side:
-                continue
-            if fill["kind"] == "open":
-                first[fill["episode_id"]] = fill
-            elif fill["kind"] == "close" and (entry := first.pop(fill["episode_id"], None)) is not None:
-                at += [entry["at_ms"], fill["at_ms"], None]
-                price += [entry["price"], fill["price"], None]
-        if at:
-            style = {"color": colour, "width": 1.5, "dash": "dot"}
-            traces.append(
-                {
-                    "type": "scatter",
-                    "mode": "lines",
-                    "x": at,
-                    "y": price,
-                    "line": style,
-                    "showlegend": False,
-                    "hoverinfo": "skip",
-                }
-            )
-    return traces
-
-
-def _fill_marks(fills: Sequence[Mapping[str, Any]]) -> list[Figure]:
-    looks = (
-        ("Long entry", "long", ("open",), "triangle-up", 10, "@blue"),
-        ("Short entry", "short", ("open",), "triangle-down", 10, "@orange"),
-        ("Add", None, ("add",), "circle-open", 6, "@green"),
-        ("Exit", None, ("close", "reduce"), "x", 8, "@ink"),
-    )
-    traces: list[Figure] = []
-    for name, side, kinds, symbol, diameter, colour in looks:
-        shown = [fill for fill in fills if fill["kind"] in kinds and side in (None, fill["side"])]
-        if shown:
-            traces.append(
-                {
-                    "type": "scatter",
-                    "mode": "markers",
-                    "name": name,
-                    "x": [fill["at_ms"] for fill in shown],
-                    "y": [fill["price"] for fill in shown],
-                    "text": [f"{fill['side']} {fill['kind']} {fill['leg']}" for fill in shown],
-                    "marker": {"symbol": symbol, "size": diameter, "color": colour},
-                    "hovertemplate": "%{text}<br>%{x}<br>%{y:,.4~f}<extra></extra>",
-                }
-            )
-    return traces
 
 
 def _monthly(document: Document) -> Plot:
@@ -260,8 +124,8 @@ def _excursions(document: Document) -> Plot:
             }
         )
     layout = {
-        "xaxis": _axis("MAE: deepest open loss, USDT"),
-        "yaxis": _axis("MFE: highest open profit, USDT"),
+        "xaxis": axis("MAE: deepest open loss, USDT"),
+        "yaxis": axis("MFE: highest open profit, USDT"),
         "height": 420,
     }
     return Plot(
@@ -279,8 +143,8 @@ def _surface(document: Document) -> Plot:
     hover = "delay %{y}, slippage %{x}: %{text} USDT<extra></extra>"
     trace = _heatmap([f"x{multiple:g}" for multiple in multiples], [span(delay) for delay in delays], grid, hover)
     layout = {
-        "xaxis": _axis("Slippage, multiple of the assumed", type="category", showgrid=False),
-        "yaxis": _axis("Delay", type="category", showgrid=False),
+        "xaxis": axis("Slippage, multiple of the assumed", type="category", showgrid=False),
+        "yaxis": axis("Delay", type="category", showgrid=False),
         "height": 340,
     }
     return Plot(
@@ -301,8 +165,8 @@ def _holding(document: Document) -> Plot:
         "hovertemplate": "%{x} h: %{y} trades<extra></extra>",
     }
     layout = {
-        "xaxis": _axis("Holding time, hours", rangemode="tozero"),
-        "yaxis": _axis("Trades"),
+        "xaxis": axis("Holding time, hours", rangemode="tozero"),
+        "yaxis": axis("Trades"),
         "showlegend": False,
         "height": 320,
     }

@@ -58,14 +58,7 @@ def assumptions(
             f"{money_to_float(spec.initial_equity):,.2f} USDT, unlevered: gross notional never above equity",
             "[replay] initial_equity_usdt",
         ),
-        (
-            "Interval of net",
-            (
-                f"stationary bootstrap, {bootstrap.confidence_ratio:.0%}, {bootstrap.resamples_count} resamples, mean "
-                f"block {bootstrap.block_mean_count:g} trades, seed {bootstrap.seed}"
-            ),
-            "Politis & Romano 1994",
-        ),
+        ("Interval of net", _bootstrap_words(bootstrap), "Politis & Romano 1994"),
         (
             "Annualising",
             "365 days; Sharpe and Sortino of daily marked returns, risk-free rate 0",
@@ -80,3 +73,10 @@ def assumptions(
     if simulated:
         said.insert(0, ("Simulated market", "prices between the lead's trades are made up", "virtual_exchange"))
     return tuple(Assumption(name=name, value=value, source=source) for name, value, source in said)
+
+
+def _bootstrap_words(bootstrap: BootstrapSettings) -> str:
+    return (
+        f"stationary bootstrap, {bootstrap.confidence_ratio:.0%}, {bootstrap.resamples_count} resamples, mean block "
+        f"{bootstrap.block_mean_count:g} trades, seed {bootstrap.seed}"
+    )

@@ -75,7 +75,7 @@ def compare_legacy(
     if not runs:
         return None
     rows = tuple(_row(lead_id, run, original_pnl.get(run.rungs_count)) for run in runs)
-    return LegacyComparison(rows=rows, why=_why(lead_id, runs))
+    return LegacyComparison(rows=rows, why=_why(lead_id, runs, rows))
 
 
 def _row(lead_id: str, run: LegacyRun, original: Mapping[str, float] | None) -> LegacyRow:
@@ -102,7 +102,7 @@ def _row(lead_id: str, run: LegacyRun, original: Mapping[str, float] | None) -> 
     )
 
 
-def _why(lead_id: str, runs: Sequence[LegacyRun]) -> str:
+def _why(lead_id: str, runs: Sequence[LegacyRun], rows: Sequence[LegacyRow]) -> str:
     if lead_id != ORIGINAL_LEAD_ID:
         return "There is no original table for this lead; the runs only show what the original recipe makes of it."
     run = runs[0]
@@ -117,6 +117,12 @@ def _why(lead_id: str, runs: Sequence[LegacyRun]) -> str:
         )
     if tested < ORIGINAL_TRADES_COUNT:
         said.append(f"{ORIGINAL_TRADES_COUNT - tested} of the 47 positions could not be tested on the bars at hand.")
+    said.extend(
+        f"With {row.rungs_count} rungs the difference of {row.difference_usdt:+.2f} USDT is {row.untested_usdt:+.2f} "
+        f"from leaving those positions out and {row.bars_usdt:+.2f} from the other bars."
+        for row in rows
+        if row.difference_usdt is not None and row.untested_usdt is not None and row.bars_usdt is not None
+    )
     said.append(
         "Both enter at the lead's average close price without any delay, which nobody could trade at: the executable "
         "results above are the ones that count."

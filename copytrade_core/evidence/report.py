@@ -159,14 +159,7 @@ def build_report(inputs: ReportInputs) -> EvidenceReport:
         origin=result.origin.value,
         policy=study.main.policy,
         initial_equity_usdt=money_to_float(result.spec.initial_equity),
-        conclusion=conclude(
-            lead_id=inputs.lead_id,
-            policy=study.main.policy,
-            origin=result.origin,
-            measured=measured,
-            stressed_nets_usdt={row.label: row.net_pnl_usdt for row in stressed},
-            found=found,
-        ),
+        conclusion=_conclusion(inputs, measured, stressed, found),
         counts=_counts(inputs, result),
         strategies=strategies,
         lead_record=lead_record(inputs.episodes, notional_usdt=_trade_notional_usdt(inputs, measured)),
@@ -194,6 +187,19 @@ def build_report(inputs: ReportInputs) -> EvidenceReport:
 def report_document(report: EvidenceReport) -> dict[str, object]:
     """The report as plain JSON types: the content of `report.json`, and what every rendering reads."""
     return cast("dict[str, object]", plain(report))
+
+
+def _conclusion(
+    inputs: ReportInputs, measured: Measures, stressed: Sequence[ScenarioRow], found: Sequence[Finding]
+) -> Conclusion:
+    return conclude(
+        lead_id=inputs.lead_id,
+        policy=inputs.study.main.policy,
+        origin=inputs.study.main_result.origin,
+        measured=measured,
+        stressed_nets_usdt={row.label: row.net_pnl_usdt for row in stressed},
+        found=found,
+    )
 
 
 def _strategy_row(inputs: ReportInputs, scenario: Scenario) -> StrategyRow:
