@@ -47,7 +47,7 @@ def assumptions(
         ("Ladder rungs", f"{spec.rung_fill}: {FILL_RULES[spec.rung_fill]}", "[replay] rung_fill"),
         ("Delay", f"{spec.delay_s} s from the lead's event to our order", "[replay] delay_s; assumed, not measured"),
         ("Fees", f"taker {costs.taker_fee / 100:g} bps, maker {costs.maker_fee / 100:g} bps", costs.source),
-        ("Slippage", f"{costs.slippage / 100:g} bps against us on every market fill", costs.source),
+        ("Slippage", f"{costs.slippage / 100:g} bps against us on every fill", costs.source),
         (
             "Funding",
             "paid and received at the recorded rates" if result.funding_known else "left out: rates are not stored",

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-ORIGINAL_LEAD_ID = "4751838302089254401"
+from copytrade_core.evidence.original_study import ORIGINAL_LEAD_ID
+
 ORIGINAL_NETS_USDT = {0: ("plain", 28.20574254469339), 3: ("dca3", 39.3724231702957)}
 """Rungs -> name and net of the original summary table: 47 trades, 1-minute candles."""
 ORIGINAL_TRADES_COUNT = 47

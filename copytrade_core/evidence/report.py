@@ -26,6 +26,7 @@ from copytrade_core.evidence.legacy_comparison import LegacyComparison, LegacyRu
 from copytrade_core.evidence.measures import measures
 from copytrade_core.evidence.monthly import MonthlyResult, monthly_results
 from copytrade_core.evidence.native_copy import NativeCopy, native_copy, published_rules
+from copytrade_core.evidence.original_study import ORIGINAL_LEAD_ID, ORIGINAL_PNL
 from copytrade_core.evidence.parts import OPEN_PARTS, measures_by_part
 from copytrade_core.evidence.plain_json import plain
 from copytrade_core.evidence.plot_series import EquitySeries, PriceSeries, equity_series, price_series
@@ -56,8 +57,9 @@ class SourceCounts:
 class ReportInputs:
     """Everything a report is made from.
 
-    `policies` are by `Scenario.policy`; `legacy_runs` and `original_pnl` (the original study's single trades by rungs
-    and source id) may be empty; `profit_share` is the lead's own, if known; `digests` name the stored inputs.
+    `policies` are by `Scenario.policy`; `legacy_runs` may be empty. So may `original_pnl` (the original study's single
+    trades by rungs and source id): for that study's lead the reference data is taken then. `profit_share` is the lead's
+    own, if known; `digests` name the stored inputs.
     """
 
     lead_id: str
@@ -175,7 +177,7 @@ def build_report(inputs: ReportInputs) -> EvidenceReport:
             for part, found in measures_by_part(result, inputs.split, inputs.bootstrap, parts=OPEN_PARTS).items()
         },
         holdout_note=_holdout_note(inputs.split),
-        legacy=compare_legacy(inputs.lead_id, inputs.legacy_runs, inputs.original_pnl),
+        legacy=compare_legacy(inputs.lead_id, inputs.legacy_runs, inputs.original_pnl or _original_pnl(inputs.lead_id)),
         assumptions=assumptions(result, inputs.policies.get(study.main.policy), inputs.bootstrap),
         round_trips=trip_rows(result, inputs.data.instruments),
         equity=equity_series(result),
@@ -275,6 +277,10 @@ def _native_copy(inputs: ReportInputs, result: ReplayResult) -> NativeCopy:
     share = RATE_SCALE if policy is None else min(RATE_SCALE, policy.sizing.target_notional * RATE_SCALE // equity)
     rules = published_rules(balance_share=Ppm(share), profit_share=inputs.profit_share)
     return native_copy(inputs.episodes, inputs.data, rules=rules, costs=result.spec.costs, initial_equity=equity)
+
+
+def _original_pnl(lead_id: str) -> Mapping[int, Mapping[str, float]]:
+    return ORIGINAL_PNL if lead_id == ORIGINAL_LEAD_ID else {}
 
 
 def _holdout_note(split: SplitManifest) -> str:

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from copytrade_core.evidence.legacy_comparison import ORIGINAL_LEAD_ID, LegacyRun, compare_legacy
+from copytrade_core.evidence.legacy_comparison import LegacyRun, compare_legacy
+from copytrade_core.evidence.original_study import ORIGINAL_LEAD_ID
 
 
 def run(rungs_count: int, pnl: dict[str, float], *, interval_ms: int = 300_000) -> LegacyRun:
