@@ -64,11 +64,12 @@ def demo(
 
 def _progress(*, shown: bool) -> AbstractContextManager[Progress]:
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.table import Column
 
     return Progress(
         SpinnerColumn(finished_text="[green]✓[/]"),
-        TextColumn("{task.description}"),
-        TextColumn("[dim]{task.fields[detail]}[/]"),
+        TextColumn("{task.description}", table_column=Column(no_wrap=True, min_width=30)),
+        TextColumn("[dim]{task.fields[detail]}[/]", table_column=Column(no_wrap=True, overflow="ellipsis")),
         TimeElapsedColumn(),
         console=error_console(),
         disable=not shown,
@@ -113,7 +114,7 @@ def _first_line(text: str) -> str:
 
 
 def _summary(place: Workplace, folder: DemoFolder, lead: str) -> Summary:
-    from copytrade_core.edges.lead_line import render_report
+    from copytrade_core.edges.lead_study import render_report
     from copytrade_core.edges.stages.episodes import load_episodes
     from copytrade_core.edges.stages.promotion import gate_results
     from copytrade_core.edges.stages.replay import summary
@@ -137,13 +138,31 @@ def _draw(to: Console, summary: Summary) -> None:
     replayed, gates = summary["replay"], summary["gates"]
     assert isinstance(replayed, dict)
     assert isinstance(gates, list)
-    rows = [(name, value) for name, value in replayed.items() if not isinstance(value, dict | list)]
-    table(to, ("replay", "value"), rows, title=f"lead {summary['lead']}, {replayed['origin']} prices", right=("value",))
-    draw_gates(to, gates)
+    say("", to=to)
     for line in conclusion_lines(summary["conclusion"]):
         say(line, to=to)
-    say(f"report:     {summary['report']}", to=to)
-    say(f"graph:      {summary['ui']}", to=to)
-    say("", to=to)
-    say(f"live: {summary['live']}", to=to)
+    rows = [(name, value) for name, value in replayed.items() if not isinstance(value, dict | list)]
+    title = f"replay of lead {summary['lead']} on {replayed['origin']} prices"
+    table(to, ("measure", "value"), rows, title=title, right=("value",))
+    draw_gates(to, gates)
+    say("\nasked Dagster for live:", to=to)
+    for line in refusal_lines(str(summary["live"])):
+        say(line, to=to)
+    say(f"\nreport  {summary['report']}", to=to)
+    say(f"graph   {summary['ui']}", to=to)
     say(f"\ndone in {summary['duration_s']} s; everything is in {summary['folder']}", to=to)
+
+
+def refusal_lines(refusal: str) -> list[str]:
+    """The refusal for a terminal: the gates' own reasons are in the table above, so they are only counted."""
+    first, *reasons = refusal.splitlines()
+    later = [line for line in reasons if "does not exist yet" in line]
+    approval = [line for line in reasons if line.startswith("- human_approval")]
+    rest = len(reasons) - len(later) - len(approval)
+    names = ", ".join(line.removeprefix("- ").partition(":")[0] for line in later)
+    lines = [first]
+    if rest:
+        lines.append(f"- {rest} reasons from the gates above, as stored and as computed again from the stored bytes")
+    if later:
+        lines.append(f"- gates of later steps, which nothing can pass yet: {names}")
+    return [*lines, *approval]

@@ -39,7 +39,7 @@ def evidence(
 
     Example: copytrade evidence --lead 4751838302089254401
     """
-    from copytrade_core.edges.lead_line import judge_lead, render_report
+    from copytrade_core.edges.lead_study import judge_lead, render_report
     from copytrade_core.edges.stages.promotion import gate_results
 
     place = workplace()
@@ -56,23 +56,21 @@ def evidence(
 
 
 def _draw(to: Console, payload: dict[str, object]) -> None:
-    gates, findings = payload["gates"], payload["findings"]
+    gates = payload["gates"]
     assert isinstance(gates, list)
-    assert isinstance(findings, list)
     for line in conclusion_lines(payload["conclusion"]):
         say(line, to=to)
-    for finding in findings:
-        say(f"careful: {finding}", to=to)
     draw_gates(to, gates)
     say(f"prices: {payload['origin']}", to=to)
     say(f"report: {payload['html']}", to=to)
 
 
 def conclusion_lines(conclusion: object) -> list[str]:
-    """The report's conclusion for a terminal."""
-    if isinstance(conclusion, dict):
-        return [str(value) for value in conclusion.values() if isinstance(value, str)]
-    return [str(conclusion)]
+    """The report's conclusion for a terminal: question, answer, the decisive numbers, why it is not better."""
+    assert isinstance(conclusion, dict), "a conclusion is a record"
+    words = str(conclusion["answer"]).replace("_", " ").capitalize()
+    reasons = [f"  - {reason}" for reason in conclusion["reasons"]]
+    return [str(conclusion["question"]), f"{words}. {conclusion['sentence']}", *reasons]
 
 
 @group.command("path")
@@ -101,7 +99,7 @@ def open_report(lead: LeadOption, json_output: JsonFlag = False) -> None:
 
 def _report(place: Workplace, lead: str) -> Path:
     """The rendered report; one that is stored and not rendered yet (made in Dagster) is rendered now."""
-    from copytrade_core.edges.lead_line import render_report
+    from copytrade_core.edges.lead_study import render_report
 
     html = place.settings.reports_dir / lead / "report.html"
     return html if html.is_file() else render_report(place, lead, None).html

@@ -70,8 +70,8 @@ def replay_legacy(place: Workplace, request: ReplayRequest) -> dict[str, object]
                 "origin": study.origin,
                 "note": LEGACY_NOTE,
             },
-            "round_trips": study.round_trips,
-            "skipped": study.skipped,
+            "round_trips": list(study.round_trips),
+            "skipped": list(study.skipped),
         }
     )
     head = place.lake.require("closed_positions", request.lead_id)

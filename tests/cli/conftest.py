@@ -98,7 +98,7 @@ def copytrade_process(environment: dict[str, str], tmp_path: Path) -> Callable[.
             cwd=cwd,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=220,
             check=False,
         )
         return Said(code=done.returncode, out=done.stdout, err=done.stderr)

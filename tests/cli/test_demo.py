@@ -1,0 +1,67 @@
+"""`copytrade demo`: the whole line, offline, in a folder of its own, ending with the refusal of live."""
+
+import time
+from pathlib import Path
+
+from copytrade_core.cli.demo_verb import refusal_lines
+from copytrade_core.cli.exit_codes import ExitCode
+
+DEMO_S_MAX = 180
+GATES = {
+    "source_quality",
+    "executable_fills_only",
+    "sample_size",
+    "profitability",
+    "drawdown",
+    "capital_grounding",
+    "robustness",
+}
+
+
+def test_the_demo_reaches_a_report_and_a_refusal_within_three_minutes(copytrade_process, environment, tmp_path):
+    begun = time.monotonic()
+    said = copytrade_process("demo", "--json")
+    assert said.code == 0, said.err
+    assert time.monotonic() - begun < DEMO_S_MAX
+    found = said.json
+    assert found["imported"] == {"rows": 47, "normalised": 47, "duplicates": 0}
+    assert found["replay"]["origin"] == "simulated"
+    assert {row["gate"] for row in found["gates"]} == GATES
+    results = {row["gate"]: row["result"] for row in found["gates"]}
+    resting_on_prices = GATES - {"source_quality", "sample_size"}
+    assert "pass" not in {results[gate] for gate in resting_on_prices}, "nothing passes on a simulated market"
+    assert "human_approval" in found["live"]
+    report = Path(found["report"])
+    assert report.stat().st_size > 100_000
+    assert "simulated" in report.read_text(encoding="utf-8").lower()
+    demo = Path(environment["COPYTRADE_DATA_DIR"]) / "demo"
+    assert demo in report.parents
+    assert not Path(environment["DAGSTER_HOME"]).exists(), "the user's instance is not touched"
+    assert not (Path(environment["COPYTRADE_DATA_DIR"]) / "heads").exists(), "the user's store is not touched"
+    stored = {path.parent.name for path in (demo / "data/heads").rglob("*.json")}
+    assert {"source_pages", "episodes", "bars", "evidence_report", "promotion_evidence"} <= stored
+    assert (demo / "dagster_home/dagster.yaml").is_file()
+
+
+def test_the_demo_never_removes_a_folder_it_did_not_make(copytrade, tmp_path):
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "thesis.txt").write_text("keep")
+    said = copytrade("demo", "--folder", str(mine), "--json")
+    assert said.code == ExitCode.BAD_INPUT
+    assert said.json["error"]["where"] == f"file {mine}"
+    assert (mine / "thesis.txt").read_text() == "keep"
+
+
+def test_a_refusal_counts_the_gates_and_names_what_cannot_exist_yet():
+    reasons = [
+        "Live is refused. x of lead 1 is refused:",
+        "- drawdown: FAIL: a",
+        "- overfitting: not evaluated: its step of the project does not exist yet. b",
+        "- human_approval: approval missing. c",
+    ]
+    lines = refusal_lines("\n".join(reasons))
+    assert lines[0].startswith("Live is refused")
+    assert lines[1].startswith("- 1 reasons")
+    assert lines[2].endswith(": overfitting")
+    assert lines[3] == "- human_approval: approval missing. c"
