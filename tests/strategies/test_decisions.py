@@ -116,7 +116,9 @@ BEGINNING = [
     (OrderFilled(fill=fill(EPISODES[0].episode_id)), view(holding=holding(EPISODES[0].episode_id))),
 ]
 SEQUENCES = st.builds(
-    lambda start, rest: start + rest, st.sampled_from([BEGINNING, BEGINNING[:1], []]), st.lists(moments(), max_size=25)
+    lambda start, rest: start + rest,
+    st.sampled_from([BEGINNING, BEGINNING[::2], BEGINNING[1:], []]),
+    st.lists(moments(), max_size=25),
 )
 
 
