@@ -93,7 +93,8 @@ def _plot(plot: Plot) -> str:
     height = int(plot.figure["layout"]["height"])
     return (
         f'<figure><h2>{escape(plot.title)}</h2><figcaption class="note">{escape(plot.note)}</figcaption>'
-        f'<div class="plot" data-figure="{escape(plot.name)}" style="height:{height}px"></div></figure>'
+        f'<div class="plot" role="img" aria-label="{escape(plot.title)}" data-figure="{escape(plot.name)}" '
+        f'style="height:{height}px"></div></figure>'
     )
 
 
