@@ -31,7 +31,7 @@ def materialised(
     return dg.MaterializeResult(
         asset_key=dg.AssetKey(head.asset),
         data_version=dg.DataVersion(head.digest),
-        metadata={**head_metadata(head), **plain(metadata), **(shown or {})},
+        metadata={**plain(metadata), **(shown or {}), **head_metadata(head)},
     )
 
 

@@ -33,7 +33,7 @@ def split_lead(place: Workplace, lead_id: str) -> StageOutcome:
     metadata: dict[str, object] = {
         "signals": {boundary.part.value: boundary.signals_count for boundary in manifest.parts},
         "embargoed": len(manifest.embargoed),
-        "digest": manifest.digest,
+        "manifest_digest": manifest.digest,
     }
     stored = place.lake.put_document(
         "split_manifest",

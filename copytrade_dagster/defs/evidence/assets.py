@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from copytrade_core.edges.lead_line import render_report
+from copytrade_core.edges.lead_study import render_report
 from copytrade_core.edges.stages.evidence import report_lead
 from copytrade_core.edges.stages.split import split_lead
 from copytrade_dagster.defs.described import CODE_VERSION, DOCUMENT, OWNERS

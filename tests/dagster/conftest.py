@@ -1,0 +1,252 @@
+"""A small real project: twelve positions of one lead, recorded bars, funding, and a contract that it can pass.
+
+Everything goes through the archive, the store and the stages; only the numbers are made up.
+"""
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import dagster as dg
+import numpy as np
+import pytest
+
+from copytrade_core.edges.market_store import Provenance, store_bars, store_funding
+from copytrade_core.edges.settings import load_settings
+from copytrade_core.edges.stages.instruments import market_rules
+from copytrade_core.edges.stages.sources import import_pages
+from copytrade_core.edges.stages.workplace import Workplace, open_workplace
+from copytrade_core.model.bar import BarSeries, FundingSeries, PriceOrigin
+from copytrade_core.model.instrument import Market
+
+LEAD = "4751838302089254999"
+MARKET = "BTC/USDT:USDT"
+INTERVAL_MS = 300_000
+START_MS = int(datetime(2026, 1, 2, tzinfo=UTC).timestamp() * 1000)
+BARS_COUNT = 12 * 288
+HOUR_MS = 3_600_000
+POLICY = """
+signal = "contrarian_on_close"
+[entry]
+side = "both"
+signal_age_s_max = 900
+entry_drift_bps_max = 500
+[ladder]
+name = "single"
+base_share_ratio = "1"
+step_ratios = []
+weights = []
+add_mode = "multiplier"
+anchor = "own_fill"
+[exit]
+family = "autonomous"
+ttl_s = 3600
+[sizing]
+rule = "fixed"
+target_notional_usdt = 100
+headroom_bps = 50
+[backoff]
+failures_max = 3
+cooldown_s = 60
+"""
+REACHABLE = ["source_quality", "executable_fills_only", "sample_size", "drawdown", "capital_grounding"]
+EASY = {
+    "rejected_ratio_max": 1,
+    "closed_losers_ratio_min": 0,
+    "observed_ratio_min": 0,
+    "trades_count_min": 1,
+    "trades_per_part_count_min": 1,
+    "side_trades_count_min": 1,
+    "period_days_min": 0,
+    "drawdown_realised_ratio_max": 1,
+    "drawdown_marked_ratio_max": 1,
+    "drawdown_intrabar_ratio_max": 1,
+    "trade_loss_ratio_max": 1,
+    "day_loss_ratio_max": 1,
+}
+
+
+def price_ticks(time_ms: int) -> int:
+    """A quiet wave around 90,000 USDT, in ticks of 0.1."""
+    return 900_000 + round(2_000 * np.sin(time_ms / (6 * HOUR_MS)))
+
+
+def history_row(number: int) -> dict[str, object]:
+    opened = START_MS + (6 + 20 * number) * HOUR_MS + 17_000
+    closed = opened + 7 * HOUR_MS + 13_000
+    cost, leave, volume = price_ticks(opened) / 10, price_ticks(closed) / 10, Decimal("0.01")
+    is_long = number % 2 == 0
+    pnl = (Decimal(str(leave)) - Decimal(str(cost))) * volume * (1 if is_long else -1)
+    return {
+        "id": opened,
+        "symbol": "BTCUSDT",
+        "type": "UM",
+        "opened": opened,
+        "closed": closed,
+        "avgCost": cost,
+        "avgClosePrice": leave,
+        "closingPnl": float(pnl),
+        "maxOpenInterest": float(volume),
+        "closedVolume": float(volume),
+        "isolated": "Cross",
+        "side": "Long" if is_long else "Short",
+        "status": "All Closed",
+        "updateTime": closed,
+    }
+
+
+def write_pages(folder: Path, rows: list[dict[str, object]]) -> None:
+    folder.mkdir(parents=True)
+    response = {"code": "000000", "message": None, "data": {"list": rows, "total": len(rows)}, "success": True}
+    request = {"portfolioId": LEAD, "pageNumber": 1, "pageSize": 100}
+    pages = [{"pageNumber": 1, "request": request, "response": response}]
+    (folder / "position_history_pages_raw.json").write_text(json.dumps(pages))
+
+
+def write_settings(folder: Path, project_root: Path) -> Path:
+    """Settings of the project with a short policy and a contract that is easy and needs only what exists today."""
+    settings = folder / "settings"
+    settings.mkdir(parents=True)
+    for name in ("copytrade.toml", "promotion.toml", "instruments.toml"):
+        shutil.copy(project_root / "settings" / name, settings / name)
+    (settings / "short.toml").write_text(POLICY)
+    main = settings / "copytrade.toml"
+    text = main.read_text()
+    main.write_text(text[: text.index("[policies]")] + '[policies]\nshort = "settings/short.toml"\n')
+    contract = settings / "promotion.toml"
+    contract.write_text(easier(contract.read_text()))
+    return main
+
+
+def easier(text: str) -> str:
+    lines: list[str] = []
+    for line in text.splitlines():
+        name = line.partition(" = ")[0]
+        if name in EASY:
+            value, rest = line.split("value = ", 1)[1].split(",", 1)
+            line = f"{name} = {{ value = {EASY[name]},{rest}"  # noqa: PLW2901
+            assert value
+        lines.append(line)
+    table = "\n".join(lines)
+    head, steps = table.split("[steps]", 1)
+    _, gates = steps.split("[gates.source_quality]", 1)
+    names = ("researched", "replayed", "preflighted", "paper", "shadow", "approved", "live_small", "scaled")
+    needed = "\n".join(f"{name} = {json.dumps(REACHABLE)}" for name in names)
+    return f"{head}[steps]\n{needed}\n\n[gates.source_quality]{gates}"
+
+
+def fill_market(place: Workplace, *, leave_out: int | None = None) -> None:
+    times = np.arange(BARS_COUNT, dtype=np.int64) * INTERVAL_MS + START_MS
+    if leave_out is not None:
+        times = np.delete(times, leave_out)
+    closes = np.array([price_ticks(int(time)) for time in times], dtype=np.int32)
+    series = BarSeries(
+        market=Market(MARKET),
+        interval_ms=INTERVAL_MS,
+        origin=PriceOrigin.RECORDED,
+        open_time_ms=times,
+        open=closes,
+        high=closes + 20,
+        low=closes - 20,
+        close=closes,
+        volume=np.full(len(times), 5.0),
+    )
+    made = Provenance(file="made", code_version="test", parents={}, correction=None)
+    rules = market_rules(place, MARKET)
+    _ = store_bars(place.lake, series, tick_size=rules.tick_size, provenance=made)
+    due = np.arange(START_MS, START_MS + 12 * 24 * HOUR_MS, 8 * HOUR_MS, dtype=np.int64)
+    paid = FundingSeries(market=Market(MARKET), time_ms=due, rate=np.full(len(due), 1_000, dtype=np.int64))
+    _ = store_funding(place.lake, paid, origin=PriceOrigin.RECORDED, provenance=made)
+
+
+@dataclass(frozen=True)
+class Project:
+    root: Path
+    lead: str = LEAD
+    market: str = MARKET
+
+    @property
+    def config(self) -> Path:
+        return self.root / "settings" / "copytrade.toml"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a subprocess of this project needs."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("COPYTRADE_")}
+        home = self.root / "home"
+        return {**kept, "COPYTRADE_CONFIG": str(self.config), "DAGSTER_HOME": str(home)}
+
+    def place(self) -> Workplace:
+        return open_workplace(load_settings(file=self.config))
+
+    def make_home(self, project_root: Path) -> Path:
+        """The instance folder, initialised once: two processes on a fresh one race on its schema."""
+        home = self.root / "home"
+        home.mkdir()
+        shutil.copy(project_root / "dagster.yaml", home / "dagster.yaml")
+        with dg.DagsterInstance.from_config(str(home)) as instance:
+            instance.add_dynamic_partitions("lead", [self.lead])
+            instance.add_dynamic_partitions("market", [self.market])
+        return home
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory, project_root: Path) -> Path:
+    root = tmp_path_factory.mktemp("template") / "project"
+    _ = write_settings(root, project_root)
+    write_pages(root / "pages" / LEAD, [history_row(number) for number in range(12)])
+    place = open_workplace(load_settings(file=root / "settings" / "copytrade.toml"))
+    _ = import_pages(place, root / "pages", lead_id=None)
+    fill_market(place)
+    return root
+
+
+@pytest.fixture
+def project(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A copy of the project; its settings are the ones in force."""
+    root = tmp_path / "project"
+    shutil.copytree(template, root)
+    monkeypatch.setenv("COPYTRADE_CONFIG", str(root / "settings" / "copytrade.toml"))
+    return Project(root=root)
+
+
+@pytest.fixture
+def instance(project: Project):
+    with dg.DagsterInstance.ephemeral() as made:
+        made.add_dynamic_partitions("lead", [project.lead])
+        made.add_dynamic_partitions("market", [project.market])
+        yield made
+
+
+@pytest.fixture
+def derive(project: Project, instance: dg.DagsterInstance):
+    """Runs the job from pages to gates, without asking the source."""
+
+    def run(**changes):
+        from copytrade_dagster.automation import WITHOUT_POLL
+        from copytrade_dagster.definitions import defs
+
+        job = defs.resolve_job_def("derive_lead")
+        return job.execute_in_process(
+            instance=instance,
+            **{"partition_key": project.lead, "run_config": WITHOUT_POLL, "raise_on_error": False, **changes},
+        )
+
+    return run
+
+
+@pytest.fixture
+def store_market():
+    return fill_market
+
+
+@pytest.fixture
+def more_pages(tmp_path: Path) -> Path:
+    """A folder with one more position than the project has."""
+    folder = tmp_path / "more"
+    write_pages(folder / LEAD, [history_row(number) for number in range(13)])
+    return folder
