@@ -25,8 +25,9 @@ def utc(time_ms: int) -> str:
 def why_skipped(episode: Episode, policy: PolicySpec, delay_s: int, data: MarketData) -> Skipped | None:
     """The first reason why the episode's trade cannot be replayed on these bars, or None.
 
-    The window runs from the bar in which the signal is known (its predecessor gives the mark) to one bar after the
-    latest exit: time-to-live after the latest entry, or the source's close, whichever the exit family waits for.
+    The window runs from the bar in which the signal is known (its predecessor gives the mark) to three bars after the
+    latest exit (time-to-live, or the source's close, whichever the exit family waits for): one until the entry's bar
+    opens, one until it fills (`first_bar_close`), one until the exit's bar opens.
     """
     series = data.bars.get(episode.market)
     if series is None or len(series) == 0:
@@ -36,8 +37,10 @@ def why_skipped(episode: Episode, policy: PolicySpec, delay_s: int, data: Market
         return _skipped(episode, "still_open", "the source has not closed this position")
     signal = closed if policy.signal is SignalMode.CONTRARIAN_ON_CLOSE else opened_event(episode, delay_s)
     assert signal is not None, "a contrarian signal needs the close, which was just checked"
+    if closed is not None and closed.known_at < signal.known_at:
+        return _skipped(episode, "closed_before_known", "the source had closed before its opening was known")
     start_ms = epoch_ms(signal.known_at) - 2 * series.interval_ms
-    end_ms = _latest_exit_ms(signal, closed, policy) + 2 * series.interval_ms
+    end_ms = _latest_exit_ms(signal, closed, policy) + 3 * series.interval_ms
     if start_ms < series.start_ms:
         return _skipped(
             episode, "before_bars", f"signal at {signal.known_at:%Y-%m-%d %H:%M}, bars start {utc(series.start_ms)}"

@@ -83,10 +83,10 @@ class Recorder:
             instrument = self._instruments[held.market]
             trip = self._open[held.episode_id]
             trip.bars_held += 1
-            trip.mae = min(trip.mae, held.realised + unrealised(held, instrument, _adverse(held, bar)))
-            trip.mfe = max(trip.mfe, held.realised + unrealised(held, instrument, _favourable(held, bar)))
+            trip.mae = min(trip.mae, held.realised + unrealised(held, instrument, _worst(held, bar)))
+            trip.mfe = max(trip.mfe, held.realised + unrealised(held, instrument, _best(held, bar)))
         closes = equity(book, self._instruments, lambda held: bars[held.market].close)
-        worst = equity(book, self._instruments, lambda held: _adverse(held, bars[held.market]))
+        worst = equity(book, self._instruments, lambda held: _worst(held, bars[held.market]))
         gross = gross_notional(book, self._instruments, lambda held: bars[held.market].close)
         self._curve.append((end_ms, closes, worst, book.cash, gross))
 
@@ -102,11 +102,15 @@ class Recorder:
         )
 
 
-def _adverse(held: Holding, bar: Bar) -> int:
+def _worst(held: Holding, bar: Bar) -> int:
+    if held.opened_at_ms > bar.open_time_ms:
+        return bar.close  # the rest of the bar may have been before the entry
     return bar.low if held.side is Side.LONG else bar.high
 
 
-def _favourable(held: Holding, bar: Bar) -> int:
+def _best(held: Holding, bar: Bar) -> int:
+    if held.opened_at_ms > bar.open_time_ms:
+        return bar.close
     return bar.high if held.side is Side.LONG else bar.low
 
 

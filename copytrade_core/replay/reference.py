@@ -6,8 +6,9 @@ only while it gives the same integers.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import takewhile
 
 import numpy as np
 
@@ -25,7 +26,7 @@ from copytrade_core.model.round_trip import ReplayResult, ReplaySpec, Skipped
 from copytrade_core.model.source_event import SourceClosed, SourceOpened
 from copytrade_core.model.units import Ticks, funding_cost
 from copytrade_core.model.verdict import Refused
-from copytrade_core.replay.coverage import epoch_ms, why_skipped
+from copytrade_core.replay.coverage import epoch_ms, utc, why_skipped
 from copytrade_core.replay.fill_hash import run_hash
 from copytrade_core.replay.recorder import Recorder
 from copytrade_core.replay.timeline import timeline
@@ -53,6 +54,7 @@ def replay(episodes: Sequence[Episode], policy: PolicySpec, spec: ReplaySpec, da
         BadInput: bars of another interval than the spec says, or duplicate episodes; nothing is computed then.
     """
     _validate(episodes, spec, data)
+    episodes = sorted(episodes, key=lambda episode: (episode.opened_at, episode.episode_id))
     skipped = [found for e in episodes if (found := why_skipped(e, policy, spec.delay_s, data)) is not None]
     barred = {record.episode_id for record in skipped}
     run = _Run(policy, spec, data)
@@ -139,12 +141,24 @@ class _Run:
             self._tell_source(waiting.pop())
             open_ms = -(-now_ms // self._interval_ms) * self._interval_ms
             while self._is_active():
-                self._tell_until(waiting, open_ms)
-                bars = self._bars_at(open_ms)
-                self._during(bars)
-                self._tell_until(waiting, open_ms + self._interval_ms - 1)
-                self._at_end(bars, open_ms + self._interval_ms)
+                self.one_bar(waiting, open_ms)
                 open_ms += self._interval_ms
+
+    def one_bar(self, waiting: list[SourceOpened | SourceClosed], open_ms: int) -> None:
+        """Everything of one bar, all markets in step; `waiting` holds what is still to be known, latest first."""
+        end_ms = open_ms + self._interval_ms
+        self._tell_until(waiting, open_ms)
+        bars = self._bars_at(open_ms)
+        self._during(bars, self._closing(waiting, end_ms))
+        self._tell_until(waiting, end_ms - 1)
+        self._at_end(bars, end_ms)
+
+    def _closing(self, waiting: Sequence[SourceOpened | SourceClosed], end_ms: int) -> frozenset[str]:
+        """Episodes whose close is known by the bar's end. A close is judged then too, so nothing is looked ahead."""
+        if not self._policy.exit.follows_source_close:
+            return frozenset()
+        due = takewhile(lambda event: epoch_ms(event.known_at) <= end_ms, reversed(waiting))
+        return frozenset(event.episode.episode_id for event in due if isinstance(event, SourceClosed))
 
     def _is_active(self) -> bool:
         return bool(self._state.book.holdings) or bool(self._exchange.active_markets())
@@ -166,17 +180,27 @@ class _Run:
         for market in sorted(markets):
             series = self._data.bars[market]
             index = series.index_at_or_after(open_ms)
-            assert index < len(series), "coverage was checked for every trade"
+            if index == len(series) or int(series.open_time_ms[index]) != open_ms:
+                raise BadInput(
+                    f"{market}: no bar at {utc(open_ms)} while something is held or waits for a fill",
+                    where=Where(field="open_time_ms"),
+                    next_step="With quote_snapshot, record quotes for as long as orders may wait",
+                )
             bars[market] = series.bar(index)
-            assert bars[market].open_time_ms == open_ms, "a gap inside a trade was ruled out beforehand"
         return bars
 
-    def _during(self, bars: dict[str, Bar]) -> None:
+    def _during(self, bars: dict[str, Bar], closing: frozenset[str]) -> None:
         for bar in bars.values():
             self._pay_funding(bar)
-            for fill in self._exchange.at_open(bar):
-                self._book(fill)
-            for fill in self._exchange.inside(bar):
+        self._trade(bars, lambda bar: self._exchange.at_open(bar, exits=True))
+        self._trade(bars, lambda bar: self._exchange.at_open(bar, exits=False))
+        self._trade(bars, lambda bar: self._exchange.inside(bar, closing=closing))
+        self._trade(bars, lambda bar: self._exchange.at_close(bar, exits=True))
+        self._trade(bars, lambda bar: self._exchange.at_close(bar, exits=False))
+
+    def _trade(self, bars: dict[str, Bar], fills_of: Callable[[Bar], Iterator[Fill]]) -> None:
+        for bar in bars.values():
+            for fill in fills_of(bar):
                 self._book(fill)
 
     def _at_end(self, bars: dict[str, Bar], end_ms: int) -> None:

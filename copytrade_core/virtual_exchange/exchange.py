@@ -1,12 +1,12 @@
 """The virtual exchange: orders in, fills out, one bar at a time on a virtual clock.
 
-Inside a bar the adverse comes before the favourable: rungs and stops in the order the price meets them, then
-take-profits, then rungs that need a close beyond them. Booking and deciding are not done here.
+Inside a bar the adverse comes before the favourable: rungs and stops in the order the price meets them, then rungs that
+need a close beyond them, and take-profits only when no rung filled. Booking and deciding are not done here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import numpy as np
 from typing_extensions import override
@@ -80,31 +80,40 @@ class VirtualExchange(Broker):
         """Markets with at least one resting order."""
         return tuple(market for market, resting in self._orders.items() if resting)
 
-    def at_open(self, bar: Bar) -> Iterator[Fill]:
-        """Market orders that are due when the bar opens: exits first, then entries, each in order of arrival.
+    def at_open(self, bar: Bar, *, exits: bool) -> Iterator[Fill]:
+        """Market exits, or market entries, that are due when the bar opens, in order of arrival.
 
-        The caller books each fill, and may submit or cancel, before it asks for the next.
+        The caller books each fill, and may submit or cancel, before it asks for the next; and it asks every market for
+        exits before it asks any for entries, so that capital does not depend on the order of markets.
         """
         if self._market_fill is FillModel.FIRST_BAR_CLOSE:
             return
-        for reducing in (True, False):
-            for order in self._due(bar, reducing=reducing):
-                found = self._market_price(order, bar)
-                if found is not None and self._take(order):
-                    price, time_ms = found
-                    yield self._fill(order, bar, price, time_ms, self._market_fill)
+        for order in self._due(bar, reducing=exits):
+            found = self._market_price(order, bar)
+            if found is not None and self._take(order):
+                price, time_ms = found
+                yield self._fill(order, bar, price, time_ms, self._market_fill)
 
-    def inside(self, bar: Bar) -> Iterator[Fill]:
-        """Everything else that happens while the bar lasts, episode by episode."""
+    def inside(self, bar: Bar, *, closing: Collection[str]) -> Iterator[Fill]:
+        """What rests and fills while the bar lasts, episode by episode.
+
+        Args:
+            bar: the bar.
+            closing: episodes whose source closes before the bar ends: their last bar, in which no rung fills by its
+                close.
+        """
         for episode_id in dict.fromkeys(order.episode_id for order in self._resting(bar.market)):
-            yield from self._inside_episode(episode_id, bar)
-        if self._market_fill is FillModel.FIRST_BAR_CLOSE:
-            for reducing in (True, False):
-                for order in self._due(bar, reducing=reducing):
-                    if self._take(order):
-                        yield self._fill(order, bar, bar.close, bar.end_ms, self._market_fill)
+            yield from self._inside_episode(episode_id, bar, is_last=episode_id in closing)
 
-    def _inside_episode(self, episode_id: str, bar: Bar) -> Iterator[Fill]:
+    def at_close(self, bar: Bar, *, exits: bool) -> Iterator[Fill]:
+        """Market exits, or market entries, that fill at the bar's close."""
+        if self._market_fill is not FillModel.FIRST_BAR_CLOSE:
+            return
+        for order in self._due(bar, reducing=exits):
+            if self._take(order):
+                yield self._fill(order, bar, bar.close, bar.end_ms, self._market_fill)
+
+    def _inside_episode(self, episode_id: str, bar: Bar, *, is_last: bool) -> Iterator[Fill]:
         rung_filled = False
         while (hit := self._next_adverse(episode_id, bar)) is not None:
             order, price = hit
@@ -112,7 +121,7 @@ class VirtualExchange(Broker):
             rung_filled = rung_filled or not order.reduce_only
             model = FillModel.TOUCH if order.reduce_only else self._rung_fill
             yield self._fill(order, bar, price, bar.end_ms, model)
-        beyond = self._close_beyond(episode_id, bar)
+        beyond = None if is_last else self._close_beyond(episode_id, bar)
         if beyond is not None:
             _ = self._take(beyond)
             yield self._fill(beyond, bar, _limit(beyond), bar.end_ms, self._rung_fill)
@@ -142,7 +151,9 @@ class VirtualExchange(Broker):
             case StopStyle(trigger=trigger):
                 return stop_touch(trigger, bar, buys=order.buys)
             case LimitStyle(price=price) if not order.reduce_only and self._rung_fill is FillModel.TOUCH:
-                return None if _expired(order, bar.open_time_ms) else limit_touch(price, bar, buys=order.buys)
+                # A bar's range cannot judge a rung that came to rest while it lasted.
+                rests = order.live_from_ms <= bar.open_time_ms and not _expired(order, bar.open_time_ms)
+                return limit_touch(price, bar, buys=order.buys) if rests else None
             case _:
                 return None
 

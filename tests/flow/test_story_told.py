@@ -93,7 +93,11 @@ class Floor:
     def bar(self, minutes: float, open_: int, high: int, low: int, close: int) -> list[Fill]:
         told = bar(open_, high, low, close, minutes=minutes)
         fills = []
-        for phase in (self.exchange.at_open(told), self.exchange.inside(told)):
+        for phase in (
+            self.exchange.at_open(told, exits=True),
+            self.exchange.at_open(told, exits=False),
+            self.exchange.inside(told, closing=()),
+        ):
             for fill in phase:
                 fills.append(fill)
                 self.tell(OrderFilled(fill=fill), (fill.time_ms - at_ms(0)) / 60_000)
@@ -196,7 +200,7 @@ def test_skipped_adds_are_told_apart_from_refused_ones():
     floor = Floor(replace(FOLLOW, ladder=LADDER), equity=700)
     floor.desk = replace(floor.desk, strategy=Listening(floor.desk.strategy))
     floor.tell(opened(KNOWN), 0)
-    fills = floor.exchange.at_open(bar(100_000, 100_000, 100_000, 100_000))
+    fills = floor.exchange.at_open(bar(100_000, 100_000, 100_000, 100_000), exits=False)
     floor.tell(OrderFilled(fill=next(fills)), 0)
     assert heard == [("rung2", "notional_gt_equity"), ("rung3", AFTER_BLOCKED_ADD)]
 
