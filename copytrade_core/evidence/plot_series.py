@@ -69,7 +69,7 @@ def thinned_indices(values: Float64s | Int64s, points_max: int) -> Int64s:
 def equity_series(result: ReplayResult) -> EquitySeries:
     """Equity over time for the equity plot."""
     timeline = marked_timeline(result)
-    kept = thinned_indices(timeline.equity, EQUITY_POINTS_MAX)
+    kept = _with_pauses(thinned_indices(timeline.equity, EQUITY_POINTS_MAX), timeline.time_ms, result.spec.interval_ms)
     drawdown = -drawdown_ratios(timeline.equity)
     realised_at, realised = realised_equity(result.round_trips, result.spec.initial_equity)
     return EquitySeries(
@@ -79,6 +79,12 @@ def equity_series(result: ReplayResult) -> EquitySeries:
         realised_at_ms=_ints(realised_at),
         realised_usdt=_floats(realised / MONEY_SCALE),
     )
+
+
+def _with_pauses(kept: Int64s, time_ms: Int64s, interval_ms: int) -> Int64s:
+    """Keeps both ends of every pause in which nothing was held, so that a line stays level there."""
+    before = np.nonzero(np.diff(time_ms) > interval_ms)[0]
+    return np.unique(np.concatenate([kept, before, before + 1]))
 
 
 def price_series(result: ReplayResult, data: MarketData) -> tuple[PriceSeries, ...]:

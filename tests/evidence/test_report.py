@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copytrade_core.evidence.plot_series import thinned_indices
+from copytrade_core.evidence.plot_series import equity_series, thinned_indices
 from copytrade_core.evidence.report import ReportInputs, SourceCounts, build_report, report_document
 from copytrade_core.evidence.splits import Signal, SplitRatios, split_signals
 from copytrade_core.model.bar import PriceOrigin
@@ -101,3 +101,15 @@ def test_thinning_keeps_order_ends_and_extremes(values, points):
     assert (kept[0], kept[-1]) == (0, len(values) - 1)
     assert array[kept].min() == array.min()
     assert array[kept].max() == array.max()
+
+
+def test_equity_is_drawn_level_while_nothing_is_held(made):
+    """Two long trades of many marks with a pause of 1,000 hours between them: thinning must not cut the corner."""
+    trips = [made.trip(pnl=10, entered_h=0, exited_h=500), made.trip(pnl=-5, entered_h=1500, exited_h=2000)]
+    marks = [(hour / 12, 1000 + hour % 90, 900, 100) for hour in range(1, 6000)]
+    later = [(1500 + hour / 12, 1005 + hour % 90, 900, 100) for hour in range(1, 6000)]
+    drawn = equity_series(made.result(trips, [*marks, *later]))
+    exit_ms = trips[0].exited_at_ms
+    level = dict(zip(drawn.marked_at_ms, drawn.marked_usdt, strict=True))
+    assert level[exit_ms] == 1010
+    assert len(level) < 2000
