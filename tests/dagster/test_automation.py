@@ -73,6 +73,8 @@ def test_an_empty_archive_asks_for_nothing(tmp_path, project, instance, monkeypa
     assert asked(missing_bars, place, instance).skip_message == "Every month that a lead needs has bars."
 
 
+# Dagster warns about the tags that it makes itself for a two-dimensional key.
+@pytest.mark.filterwarnings("ignore:Non-compliant tag keys:DeprecationWarning")
 def test_months_without_bars_are_asked_for_and_no_others(project, instance):
     place = project.place()
     for stage in (list_source_pages, normalise_lead, derive_episodes):
