@@ -11,7 +11,7 @@ import typer
 from copytrade_core.cli.evidence_verbs import conclusion_lines
 from copytrade_core.cli.gates_verb import draw_gates, gate_rows
 from copytrade_core.cli.options import JsonFlag, loaded
-from copytrade_core.cli.output import answer, error_console, say, table
+from copytrade_core.cli.output import answer, error_console, say, say_exactly, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -141,16 +141,17 @@ def _draw(to: Console, summary: Summary) -> None:
     say("", to=to)
     for line in conclusion_lines(summary["conclusion"]):
         say(line, to=to)
-    rows = [(name, value) for name, value in replayed.items() if not isinstance(value, dict | list)]
+    shown = {name: value for name, value in replayed.items() if not isinstance(value, dict | list)}
+    _ = shown.pop("fill_hash", None)
     title = f"replay of lead {summary['lead']} on {replayed['origin']} prices"
-    table(to, ("measure", "value"), rows, title=title, right=("value",))
+    table(to, ("measure", "value"), shown.items(), title=title, right=("value",))
     draw_gates(to, gates)
     say("\nasked Dagster for live:", to=to)
     for line in refusal_lines(str(summary["live"])):
         say(line, to=to)
-    say(f"\nreport  {summary['report']}", to=to)
-    say(f"graph   {summary['ui']}", to=to)
-    say(f"\ndone in {summary['duration_s']} s; everything is in {summary['folder']}", to=to)
+    say_exactly(f"\nreport  {summary['report']}", to=to)
+    say_exactly(f"graph   {summary['ui']}", to=to)
+    say_exactly(f"\ndone in {summary['duration_s']} s; everything is in {summary['folder']}", to=to)
 
 
 def refusal_lines(refusal: str) -> list[str]:

@@ -9,7 +9,7 @@ import typer
 
 from copytrade_core.cli.gates_verb import draw_gates, gate_rows
 from copytrade_core.cli.options import JsonFlag, LeadOption
-from copytrade_core.cli.output import answer, say
+from copytrade_core.cli.output import answer, say, say_exactly
 from copytrade_core.cli.workplace import workplace
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def _draw(to: Console, payload: dict[str, object]) -> None:
         say(line, to=to)
     draw_gates(to, gates)
     say(f"prices: {payload['origin']}", to=to)
-    say(f"report: {payload['html']}", to=to)
+    say_exactly(f"report: {payload['html']}", to=to)
 
 
 def conclusion_lines(conclusion: object) -> list[str]:
@@ -80,7 +80,7 @@ def path(lead: LeadOption, json_output: JsonFlag = False) -> None:
     Example: copytrade report path --lead 4751838302089254401
     """
     found = _report(workplace(), lead)
-    answer({"lead": lead, "html": str(found)}, as_json=json_output, render=lambda to: say(str(found), to=to))
+    answer({"lead": lead, "html": str(found)}, as_json=json_output, render=lambda to: say_exactly(str(found), to=to))
 
 
 @group.command("open")
@@ -94,7 +94,11 @@ def open_report(lead: LeadOption, json_output: JsonFlag = False) -> None:
     found = _report(workplace(), lead)
     opened = webbrowser.open(found.resolve().as_uri())
     payload = {"lead": lead, "html": str(found), "opened": opened}
-    answer(payload, as_json=json_output, render=lambda to: say(f"{'opened' if opened else 'open it:'} {found}", to=to))
+    answer(
+        payload,
+        as_json=json_output,
+        render=lambda to: say_exactly(f"{'opened' if opened else 'open it:'} {found}", to=to),
+    )
 
 
 def _report(place: Workplace, lead: str) -> Path:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from copytrade_core.promotion.gate_result import Criterion, Gate, GateResult
 
 COLUMNS = ("gate", "result", "number", "threshold", "why, and what would fix it")
+NARROW = 120
+"""Columns of a screen under which the reasons stand below the table."""
 GateRow = dict[str, object]
 
 
@@ -74,7 +76,7 @@ def _criterion(item: Criterion) -> GateRow:
 
 
 def draw_gates(to: Console, rows: list[GateRow]) -> None:
-    """The table of gates for people."""
+    """The table of gates for people; on a narrow screen the reasons stand below it."""
     drawn = [
         (
             row["gate"],
@@ -85,7 +87,12 @@ def draw_gates(to: Console, rows: list[GateRow]) -> None:
         )
         for row in rows
     ]
-    table(to, COLUMNS, drawn, title="gates", right=("number",))
+    shown = len(COLUMNS) if to.width >= NARROW else len(COLUMNS) - 1
+    table(to, COLUMNS[:shown], [row[:shown] for row in drawn], title="gates", right=("number",))
+    if shown < len(COLUMNS):
+        for row in rows:
+            if row["result"] != "pass":
+                say(f"{row['gate']}: {_fix(row)}", to=to)
     passed = sum(row["result"] == "pass" for row in rows)
     say(f"{passed} of {len(rows)} gates pass", to=to)
 

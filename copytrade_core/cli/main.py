@@ -5,6 +5,7 @@ Verbs live in modules of their own (`app.py` lists them); what they do belongs t
 
 from __future__ import annotations
 
+import signal
 import sys
 
 
@@ -18,6 +19,8 @@ def run() -> None:
         from copytrade_core.cli.faults import tell_stopped
 
         code = tell_stopped(as_json="--json" in sys.argv)
+    # The answer is out: a Ctrl-C while the interpreter ends changes nothing any more.
+    _ = signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.exit(code)
 
 

@@ -46,7 +46,12 @@ def error_console() -> Console:
 
 
 def say(text: str, *, to: Console) -> None:
-    """One line as it is: no markup is read from data."""
+    """One line of prose: no markup is read from data; words wrap where somebody watches, and never in a pipe."""
+    to.print(text, markup=False, soft_wrap=not to.is_terminal)
+
+
+def say_exactly(text: str, *, to: Console) -> None:
+    """One line that may be copied (a path, a command): never broken."""
     to.print(text, markup=False, soft_wrap=True)
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from copytrade_core.edges.stages.workplace import Workplace
 
+NARROW = 90
 STATUS_COLUMNS = ("asset", "partition", "rows", "made", "digest")
 
 
@@ -105,7 +106,9 @@ def _draw(
         return
     table(to, ("lead", "pages"), [list(lead.values()) for lead in leads], title="leads", right=("pages",))
     rows = [(*head[:4], head[4][:12]) for head in _by_asset(heads)]
-    table(to, STATUS_COLUMNS, rows, title="stored", right=("rows",))
+    # The digest is the first to go on a narrow screen; `--json` has all of it.
+    kept = len(STATUS_COLUMNS) if to.width >= NARROW else len(STATUS_COLUMNS) - 1
+    table(to, STATUS_COLUMNS[:kept], [row[:kept] for row in rows], title="stored", right=("rows",))
 
 
 def _by_asset(heads: list[tuple[str, str, int, str, str]]) -> list[tuple[str, str, int, str, str]]:

@@ -175,12 +175,17 @@ def dagster_steps(folder: DemoFolder, environment: Mapping[str, str], *arguments
                 yield Step(**json.loads(line))
         if process.wait() != 0:
             raise StoreFault(
-                f"the demo's Dagster process ended with {process.returncode}",
+                f"the demo's Dagster process ended with {process.returncode}: {_last_line(folder.log)}",
                 where=Where(file=str(folder.log)),
                 next_step="Read the end of that log",
             )
     finally:
         _stop(process)
+
+
+def _last_line(log: Path) -> str:
+    lines = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    return lines[-1].strip() if lines else "it said nothing"
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

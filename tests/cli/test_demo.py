@@ -41,6 +41,10 @@ def test_the_demo_reaches_a_report_and_a_refusal_within_three_minutes(copytrade_
     stored = {path.parent.name for path in (demo / "data/heads").rglob("*.json")}
     assert {"source_pages", "episodes", "bars", "evidence_report", "promotion_evidence"} <= stored
     assert (demo / "dagster_home/dagster.yaml").is_file()
+    environment |= {"COPYTRADE_DATA_DIR": str(demo / "data"), "COPYTRADE_REPORTS_DIR": str(tmp_path / "again")}
+    rendered = Path(copytrade_process("report", "path", "--lead", found["lead"], "--json").json["html"])
+    assert tmp_path / "again" in rendered.parents
+    assert rendered.read_bytes() == report.read_bytes(), "a stored report is rendered the same everywhere"
 
 
 def test_the_demo_never_removes_a_folder_it_did_not_make(copytrade, tmp_path):

@@ -7,6 +7,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 LEAD = "4751838302089254401"
@@ -68,3 +69,17 @@ def test_a_poll_loop_ends_with_ctrl_c(start, environment, standin_url):
     assert "47 of 47" in out
     assert "nothing is half-written" in err
     assert "Traceback" not in err
+
+
+def test_a_demo_that_is_stopped_leaves_no_process_behind(start, tmp_path):
+    folder = tmp_path / "demo"
+    code, _, err = stopped_after(6, start("demo", "--folder", str(folder)))
+    assert code == 130
+    assert "nothing is half-written" in err
+    mine = [
+        process.pid
+        for process in psutil.process_iter(["cmdline", "environ"])
+        if str(folder) in " ".join(process.info["cmdline"] or [])
+        or (process.info["environ"] or {}).get("COPYTRADE_DATA_DIR", "").startswith(str(folder))
+    ]
+    assert mine == []
