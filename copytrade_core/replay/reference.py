@@ -83,8 +83,10 @@ def _validate(episodes: Sequence[Episode], spec: ReplaySpec, data: MarketData) -
             )
     if len({episode.episode_id for episode in episodes}) < len(episodes):
         raise BadInput("two episodes share one id", where=Where(field="episode_id"))
-    if spec.delay_s < 0 or spec.initial_equity <= 0:
-        raise BadInput("delay may not be negative and equity must be positive", where=Where(field="delay_s"))
+    if spec.delay_s < 0:
+        raise BadInput("the delay may not be negative", where=Where(field="delay_s"))
+    if spec.initial_equity <= 0:
+        raise BadInput("the initial equity must be positive", where=Where(field="initial_equity"))
 
 
 class _KnownCloses:
