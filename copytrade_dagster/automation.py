@@ -26,11 +26,17 @@ DERIVED = dg.AssetSelection.assets(
     "promotion_evidence",
 )
 
+WITHOUT_POLL = {"ops": {"source_pages": {"config": {"poll": False}}}}
+"""Run config that lists what is archived and asks nobody."""
+
 poll_history = dg.define_asset_job(
     "poll_history", POLLED, description="Asks the source about one lead and archives every answer."
 )
 derive_lead = dg.define_asset_job(
-    "derive_lead", DERIVED, description="From the pages of one lead to its gates; asks the source when config says so."
+    "derive_lead",
+    DERIVED,
+    config=WITHOUT_POLL,
+    description="From the archived pages of one lead to its gates; asks the source only when its config says so.",
 )
 fetch_market_month = dg.define_asset_job(
     "fetch_market_month",
@@ -41,9 +47,6 @@ read_lead_lists = dg.define_asset_job(
     "read_lead_lists", dg.AssetSelection.assets("lead_lists"), description="The public lead lists of today."
 )
 JOBS = [poll_history, derive_lead, fetch_market_month, read_lead_lists]
-
-WITHOUT_POLL = {"ops": {"source_pages": {"config": {"poll": False}}}}
-"""Run config of `derive_lead` that lists what is archived and asks nobody."""
 
 
 def _keys(instance: dg.DagsterInstance, name: str | None) -> list[str]:
