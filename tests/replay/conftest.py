@@ -19,7 +19,8 @@ from copytrade_core.model.source import ClosedPosition, PositionStatus
 from copytrade_core.sources.episodes import episodes_from_history
 from tests.trading_floor import BAR_MS, LEAD, instrument
 
-GRIDS = {"BTCUSDT": ("0.1", "0.001", 5), "ETHUSDT": ("0.01", "0.001", 5)}
+# Steps finer than the venue’s, so that a base leg of 21 USDT can be placed.
+GRIDS = {"BTCUSDT": ("0.1", "0.0001", 5), "ETHUSDT": ("0.01", "0.001", 5)}
 
 
 def at_ms(epoch_ms: int) -> datetime:
@@ -65,7 +66,7 @@ def position_of(row: dict) -> ClosedPosition:
         roi=None,
         leverage=Decimal(10),
         margin_mode=MarginMode.CROSS,
-        status=PositionStatus.ALL_CLOSED,
+        status=PositionStatus.CLOSED,
         page_sha256="",
         first_seen_at=at_ms(row["closed"]),
     )
