@@ -115,17 +115,15 @@ def _first_line(text: str) -> str:
 
 def _summary(place: Workplace, folder: DemoFolder, lead: str) -> Summary:
     from copytrade_core.edges.lead_study import render_report
-    from copytrade_core.edges.stages.episodes import load_episodes
     from copytrade_core.edges.stages.promotion import gate_results
     from copytrade_core.edges.stages.replay import summary
-    from copytrade_core.edges.stages.split import split_of
     from copytrade_core.edges.stages.study_store import load_study
 
     report = place.lake.require("evidence_report", lead)
     paths = render_report(place, lead, None)
     return {
         "lead": lead,
-        "replay": summary(load_study(place.lake, lead), split_of(place, load_episodes(place, lead))),
+        "replay": summary(load_study(place.lake, lead)),
         "conclusion": report.metadata.get("conclusion"),
         "gates": gate_rows(gate_results(place, lead)),
         "report": str(paths.html),

@@ -18,7 +18,7 @@ from copytrade_core.edges.stages.replay import lead_spec
 from copytrade_core.edges.stages.split import split_of
 from copytrade_core.edges.stages.workplace import Workplace
 from copytrade_core.evidence.measures import measures
-from copytrade_core.evidence.parts import OPEN_PARTS, parts_result
+from copytrade_core.evidence.parts import OPEN_PARTS, seal
 from copytrade_core.model.digest import digest_of
 from copytrade_core.model.episode import Episode
 from copytrade_core.model.errors import BadInput, NotStored, Where
@@ -30,7 +30,6 @@ from copytrade_core.replay.legacy_contrarian import legacy_study
 from copytrade_core.replay.reference import replay
 from copytrade_core.sources.position_values import closed_positions
 
-HOLDOUT = "holdout"
 LEGACY_NOTE = "entries are the lead's own close prices, which nobody could have traded: a labelled study, not evidence"
 
 
@@ -82,7 +81,7 @@ def replay_legacy(place: Workplace, request: ReplayRequest) -> dict[str, object]
 def replay_executable(place: Workplace, request: ReplayRequest) -> dict[str, object]:
     """The reference replay of one policy at prices that could have been traded; assumptions are those of the settings.
 
-    Signals of the holdout are listed as skipped and nothing about them is computed into the summary.
+    Signals of the holdout are listed as skipped and never replayed.
 
     Raises:
         BadInput: an unknown strategy, or rungs (a policy names its own ladder).
@@ -98,23 +97,21 @@ def replay_executable(place: Workplace, request: ReplayRequest) -> dict[str, obj
     episodes = load_episodes(place, request.lead_id)
     markets = _markets(place, episodes)
     spec = lead_spec(place, request.lead_id)
-    whole = replay(episodes, policy, spec, markets.data)
     split = split_of(place, episodes)
-    visible = parts_result(whole, split, OPEN_PARTS)
-    open_ids = {name for part in OPEN_PARTS for name in split.part(part).episode_ids}
-    closed = [_closed(episode) for episode in episodes if episode.episode_id not in open_ids]
+    visible, sealed = seal(split, episodes, OPEN_PARTS)
+    result = replay(visible, policy, spec, markets.data)
     document: dict[str, object] = msgspec.to_builtins(
         {
-            "summary": _summary(visible, place, closed_count=len(closed)),
-            "round_trips": [_trip(trip) for trip in visible.round_trips],
-            "skipped": [*visible.skipped, *closed],
+            "summary": _summary(result, place, sealed_count=len(sealed)),
+            "round_trips": [_trip(trip) for trip in result.round_trips],
+            "skipped": [*result.skipped, *sealed],
         }
     )
     head = place.lake.require("episodes", request.lead_id)
     read = {
         f"episodes/{request.lead_id}": head.digest,
         **markets.digests,
-        "policy": visible.policy_digest,
+        "policy": result.policy_digest,
         "assumptions": digest_of(spec),
         "split": split.digest,
     }
@@ -147,12 +144,12 @@ def _markets(place: Workplace, episodes: Sequence[Episode]) -> LoadedMarkets:
     return markets
 
 
-def _summary(result: ReplayResult, place: Workplace, *, closed_count: int) -> dict[str, object]:
+def _summary(result: ReplayResult, place: Workplace, *, sealed_count: int) -> dict[str, object]:
     """Measures under their own names, with the names of the legacy summary beside them."""
     measured = asdict(measures(result, place.contract().bootstrap))
     return {
         "count": measured["trades_count"],
-        "skipped": len(result.skipped) + closed_count,
+        "skipped": len(result.skipped) + sealed_count,
         "max_drawdown_ratio": measured["max_drawdown_marked_ratio"],
         **measured,
         "strategy": result.policy,
@@ -185,16 +182,6 @@ def _trip(trip: RoundTrip) -> dict[str, object]:
         "dca_fills": trip.dca_fills,
         "exit_reason": trip.exit_reason,
         "is_truncated": trip.is_truncated,
-    }
-
-
-def _closed(episode: Episode) -> dict[str, object]:
-    return {
-        "source_id": episode.source_id,
-        "episode_id": episode.episode_id,
-        "market": episode.market,
-        "reason": HOLDOUT,
-        "detail": "its signal is in the closed holdout, embargoed before a part, or has not come yet",
     }
 
 

@@ -1,6 +1,6 @@
-"""The measures of one part of a split, cut out of the result of a whole run.
+"""Which signals may be replayed while the holdout is closed, and the measures of one part of a run.
 
-Whether the holdout may be opened is not decided here; it is simply never computed unless it is named.
+Whether the holdout may be opened is not decided here: what is sealed is never replayed, so nothing can show it.
 """
 
 from __future__ import annotations
@@ -10,11 +10,45 @@ from dataclasses import replace
 
 from copytrade_core.evidence.measures import measures
 from copytrade_core.evidence.splits import Part, SplitManifest
+from copytrade_core.model.episode import Episode
 from copytrade_core.model.measure import BootstrapSettings, Measures
-from copytrade_core.model.round_trip import EquityCurve, ReplayResult
+from copytrade_core.model.round_trip import EquityCurve, ReplayResult, Skipped
 
 OPEN_PARTS = (Part.TRAIN, Part.VALIDATION)
 """The parts that anyone may look at. Opening the holdout is an act that is recorded first."""
+
+
+def seal(
+    manifest: SplitManifest, episodes: Sequence[Episode], parts: Sequence[Part]
+) -> tuple[tuple[Episode, ...], tuple[Skipped, ...]]:
+    """The episodes whose signals belong to these parts, and every other one as skipped with the reason.
+
+    Reasons: the name of a part that is not open, `embargoed` (too close before a part), `no_signal_yet`.
+    """
+    part_of = {name: boundary.part for boundary in manifest.parts for name in boundary.episode_ids}
+    visible = tuple(episode for episode in episodes if part_of.get(episode.episode_id) in parts)
+    embargoed = frozenset(manifest.embargoed)
+    sealed: list[Skipped] = []
+    for episode in episodes:
+        part = part_of.get(episode.episode_id)
+        if part not in parts:
+            reason = part.value if part else "embargoed" if episode.episode_id in embargoed else "no_signal_yet"
+            sealed.append(_sealed(episode, reason))
+    return visible, tuple(sealed)
+
+
+def _sealed(episode: Episode, reason: str) -> Skipped:
+    details = {
+        "embargoed": "its trade could still be held when the next part of the split begins",
+        "no_signal_yet": "the source has not done what the strategy waits for",
+    }
+    return Skipped(
+        episode_id=episode.episode_id,
+        source_id=episode.source_id,
+        market=episode.market,
+        reason=reason,
+        detail=details.get(reason, f"its signal belongs to the closed {reason}"),
+    )
 
 
 def measures_by_part(

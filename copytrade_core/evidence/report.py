@@ -27,7 +27,7 @@ from copytrade_core.evidence.measures import measures
 from copytrade_core.evidence.monthly import MonthlyResult, monthly_results
 from copytrade_core.evidence.native_copy import NativeCopy, native_copy, published_rules
 from copytrade_core.evidence.original_study import ORIGINAL_LEAD_ID, ORIGINAL_PNL
-from copytrade_core.evidence.parts import OPEN_PARTS, measures_by_part
+from copytrade_core.evidence.parts import OPEN_PARTS, measures_by_part, seal
 from copytrade_core.evidence.plain_json import plain
 from copytrade_core.evidence.plot_series import EquitySeries, PriceSeries, equity_series, price_series
 from copytrade_core.evidence.splits import SplitManifest, manifest_document
@@ -117,7 +117,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvidenceReport:
-    """The whole report. `holdout_note` says what is kept closed; `parts` are train and validation only."""
+    """The whole report, of train and validation: `holdout_note` says how many signals were kept from the replay."""
 
     schema_version: int
     lead_id: str
@@ -276,7 +276,8 @@ def _native_copy(inputs: ReportInputs, result: ReplayResult) -> NativeCopy:
     policy, equity = inputs.policies.get(inputs.study.main.policy), result.spec.initial_equity
     share = RATE_SCALE if policy is None else min(RATE_SCALE, policy.sizing.target_notional * RATE_SCALE // equity)
     rules = published_rules(balance_share=Ppm(share), profit_share=inputs.profit_share)
-    return native_copy(inputs.episodes, inputs.data, rules=rules, costs=result.spec.costs, initial_equity=equity)
+    visible, _ = seal(inputs.split, inputs.episodes, OPEN_PARTS)
+    return native_copy(visible, inputs.data, rules=rules, costs=result.spec.costs, initial_equity=equity)
 
 
 def _original_pnl(lead_id: str) -> Mapping[int, Mapping[str, float]]:
@@ -286,6 +287,6 @@ def _original_pnl(lead_id: str) -> Mapping[int, Mapping[str, float]]:
 def _holdout_note(split: SplitManifest) -> str:
     holdout = split.parts[-1]
     return (
-        f"The holdout ({holdout.signals_count} signals) has not been opened: none of its own figures is computed or "
-        "shown. Figures of the whole period contain its trades, so they must never be used to choose parameters."
+        f"The holdout, the newest {holdout.signals_count} signals, is sealed: it was not replayed, so no executable "
+        "figure here knows it. Only the lead's own record and the rerun of the original study, both already public, cover it."
     )

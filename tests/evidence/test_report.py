@@ -78,10 +78,10 @@ def test_net_is_the_same_number_wherever_the_report_shows_it(made):
     assert "gained 40.00 USDT" in report.conclusion.sentence
 
 
-def test_the_holdout_is_counted_and_never_measured(made):
+def test_the_holdout_is_counted_and_said_to_be_sealed(made):
     report = build_report(inputs_of(made))
     assert set(report.parts) == {"train", "validation"}
-    assert "has not been opened" in report.holdout_note
+    assert "is sealed" in report.holdout_note
 
 
 def test_a_simulated_market_is_named_in_origin_findings_assumptions_and_conclusion(made):

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copytrade_core.evidence.parts import OPEN_PARTS, measures_by_part, parts_result
+from copytrade_core.evidence.parts import OPEN_PARTS, measures_by_part, parts_result, seal
 from copytrade_core.evidence.splits import (
     Part,
     Signal,
@@ -121,6 +122,24 @@ def test_parts_measure_their_own_trades_and_the_holdout_only_when_named(made):
     assert shown[Part.TRAIN].net_pnl_usdt == sum(hour % 7 - 3 for hour in range(0, 44, 2))
     opened = measures_by_part(result, manifest, BOOTSTRAP, parts=tuple(Part))
     assert sum(found.trades_count for found in opened.values()) == len(trips)
+
+
+def test_what_is_sealed_is_handed_to_no_replay_and_says_why(made):
+    episodes = [made.episode(opened_h=hour - 1, closed_h=hour) for hour in range(0, 80, 2)]
+    still_open = replace(made.episode(opened_h=90, closed_h=91), closed_at=None, exit_price=None)
+    manifest = split_signals(
+        signals_of(episodes, SignalMode.CONTRARIAN_ON_CLOSE), ratios=RATIOS, longest_holding_ms=HOUR_MS * 3
+    )
+    visible, sealed = seal(manifest, [*episodes, still_open], OPEN_PARTS)
+    shown = {episode.episode_id for episode in visible}
+    assert shown == {name for part in OPEN_PARTS for name in manifest.part(part).episode_ids}
+    reasons = {skip.episode_id: skip.reason for skip in sealed}
+    assert {name for name, reason in reasons.items() if reason == "holdout"} == set(
+        manifest.part(Part.HOLDOUT).episode_ids
+    )
+    assert {name for name, reason in reasons.items() if reason == "embargoed"} == set(manifest.embargoed) != set()
+    assert reasons[still_open.episode_id] == "no_signal_yet"
+    assert len(visible) + len(sealed) == len(episodes) + 1
 
 
 def test_a_parts_curve_starts_at_the_initial_equity(made):

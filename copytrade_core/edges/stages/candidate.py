@@ -5,8 +5,7 @@ What a number must be belongs to `promotion`; how it is computed belongs to `evi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 
 import polars as pl
 
@@ -18,15 +17,12 @@ from copytrade_core.edges.stages.study_store import load_study
 from copytrade_core.edges.stages.workplace import Workplace
 from copytrade_core.evidence.drawdown import equity_worst_ratio, gross_to_equity_max_ratio
 from copytrade_core.evidence.measures import measures
-from copytrade_core.evidence.parts import OPEN_PARTS, measures_by_part, parts_result
-from copytrade_core.evidence.splits import SplitManifest
+from copytrade_core.evidence.parts import OPEN_PARTS, measures_by_part
 from copytrade_core.model.episode import Episode, Provenance
-from copytrade_core.model.measure import BootstrapSettings, Measures
 from copytrade_core.model.policy import PolicySpec
 from copytrade_core.model.round_trip import ReplayResult
 from copytrade_core.model.side import Side, SideFilter
 from copytrade_core.model.source import LeadId, PositionStatus
-from copytrade_core.model.study import Study
 from copytrade_core.model.units import money_to_float
 from copytrade_core.promotion.facts import AssumptionFacts, CandidateFacts, CapitalFacts, SourceFacts
 
@@ -36,7 +32,7 @@ PPM_PER_BPS = 100
 def candidate_facts(place: Workplace, lead_id: str) -> CandidateFacts:
     """The facts of a lead and the policy that gates judge; every object that is read is verified by its digest.
 
-    The closed holdout is not computed.
+    The stored study knows train and validation only; the closed holdout was never replayed.
 
     Raises:
         NotStored: a stage has not run.
@@ -52,31 +48,12 @@ def candidate_facts(place: Workplace, lead_id: str) -> CandidateFacts:
         lead_id=lead_id,
         source=source_facts(place, lead_id, episodes),
         assumptions=_assumption_facts(study.main_result, policy, place.settings.main_policy),
-        capital=_capital_facts(parts_result(study.main_result, split, OPEN_PARTS)),
-        visible=visible_measures(study.main_result, split, bootstrap),
+        capital=_capital_facts(study.main_result),
+        visible=measures(study.main_result, bootstrap),
         parts={part.value: measured for part, measured in parts.items()},
-        stressed=_stressed(study, split, bootstrap),
+        stressed={name: measures(study.results[run], bootstrap) for name, run in study.stressed.items()},
         neighbours_profitable_ratio=None,
     )
-
-
-def visible_study(place: Workplace, lead_id: str) -> Study:
-    """The stored study cut to train and validation; errors as `candidate_facts`."""
-    study = load_study(place.lake, lead_id)
-    split = split_of(place, load_episodes(place, lead_id))
-    results = {scenario: parts_result(result, split, OPEN_PARTS) for scenario, result in study.results.items()}
-    return replace(study, results=results)
-
-
-def visible_measures(result: ReplayResult, split: SplitManifest, bootstrap: BootstrapSettings) -> Measures:
-    """Measures of train and validation together: what may be looked at while the holdout is closed."""
-    return measures(parts_result(result, split, OPEN_PARTS), bootstrap)
-
-
-def _stressed(study: Study, split: SplitManifest, bootstrap: BootstrapSettings) -> Mapping[str, Measures]:
-    return {
-        name: visible_measures(study.results[scenario], split, bootstrap) for name, scenario in study.stressed.items()
-    }
 
 
 def source_facts(place: Workplace, lead_id: str, episodes: Sequence[Episode]) -> SourceFacts:

@@ -5,6 +5,8 @@ What a replay does belongs to `replay`.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from copytrade_core.edges.lake import Head
 from copytrade_core.edges.settings_values import replay_spec
 from copytrade_core.edges.stages.episodes import load_episodes
@@ -13,11 +15,10 @@ from copytrade_core.edges.stages.policies import load_policies
 from copytrade_core.edges.stages.split import split_of
 from copytrade_core.edges.stages.study_store import store_study
 from copytrade_core.edges.stages.workplace import StageOutcome, Workplace, parents
-from copytrade_core.evidence.parts import OPEN_PARTS, parts_result
-from copytrade_core.evidence.splits import SplitManifest
+from copytrade_core.evidence.parts import OPEN_PARTS, seal
 from copytrade_core.model.digest import digest_of
 from copytrade_core.model.errors import NotStored
-from copytrade_core.model.round_trip import ReplayResult, ReplaySpec
+from copytrade_core.model.round_trip import ReplayResult, ReplaySpec, Skipped
 from copytrade_core.model.source import Endpoint, LeadDetail, LeadId
 from copytrade_core.model.study import Study
 from copytrade_core.model.units import Money, money_from_decimal, money_to_float
@@ -28,6 +29,8 @@ from copytrade_core.sources.lead_detail import read_lead_detail
 
 def replay_lead(place: Workplace, lead_id: str) -> StageOutcome:
     """Replays every scenario of the study and stores it (`study`, `round_trips`, `fills`, `equity`).
+
+    The signals of the closed holdout are not replayed at all, so that no stored number knows them.
 
     Raises:
         NotStored: there are no episodes.
@@ -40,16 +43,19 @@ def replay_lead(place: Workplace, lead_id: str) -> StageOutcome:
     markets = load_markets(place, episodes)
     policies = load_policies(place.settings)
     spec = lead_spec(place, lead_id)
-    study = run_study(episodes, list(policies.values()), spec, markets.data)
+    split = split_of(place, episodes)
+    visible, sealed = seal(split, episodes, OPEN_PARTS)
+    study = _with_sealed(run_study(visible, list(policies.values()), spec, markets.data), sealed)
     read = {
         **parents(head),
         **markets.digests,
         **{f"policies/{name}": digest_of(policy) for name, policy in policies.items()},
         "assumptions": digest_of(spec),
+        "split": split.digest,
     }
     heads = store_study(place.lake, lead_id, study, code_version=place.code_version, parents=read)
     metadata = {
-        **summary(study, split_of(place, episodes)),
+        **summary(study),
         "months_without_bars": [f"{need.market} {need.month}" for need in markets.without_bars],
     }
     return StageOutcome(heads=heads, metadata=metadata)
@@ -76,8 +82,14 @@ def lead_detail(place: Workplace, lead_id: str) -> LeadDetail | None:
         return None
 
 
-def summary(study: Study, split: SplitManifest) -> dict[str, object]:
-    """The main scenario in numbers. Results are of train and validation only: the holdout stays closed."""
+def _with_sealed(study: Study, sealed: tuple[Skipped, ...]) -> Study:
+    """Every result also says which signals it was not shown."""
+    told = {scenario: replace(found, skipped=(*found.skipped, *sealed)) for scenario, found in study.results.items()}
+    return replace(study, results=told)
+
+
+def summary(study: Study) -> dict[str, object]:
+    """The main scenario in numbers, of train and validation: the holdout is sealed before the replay."""
     main = study.main_result
     reasons: dict[str, int] = {}
     for skip in main.skipped:
@@ -89,16 +101,16 @@ def summary(study: Study, split: SplitManifest) -> dict[str, object]:
         "trades_count": len(main.round_trips),
         "skipped": reasons,
         "blocked_count": len(main.blocked),
-        "visible_net_pnl_usdt": _visible_net_usdt(main, split),
-        "visible_net_pnl_usdt_by_strategy": {
-            scenario.policy: _visible_net_usdt(study.results[scenario], split) for scenario in study.by_strategy
+        "net_pnl_usdt": _net_usdt(main),
+        "net_pnl_usdt_by_strategy": {
+            scenario.policy: _net_usdt(study.results[scenario]) for scenario in study.by_strategy
         },
         "fill_hash": str(main.fill_hash),
     }
 
 
-def _visible_net_usdt(result: ReplayResult, split: SplitManifest) -> float:
-    return money_to_float(sum(trip.pnl for trip in parts_result(result, split, OPEN_PARTS).round_trips))
+def _net_usdt(result: ReplayResult) -> float:
+    return money_to_float(sum(trip.pnl for trip in result.round_trips))
 
 
 def study_heads(place: Workplace, lead_id: str) -> tuple[Head, ...]:
