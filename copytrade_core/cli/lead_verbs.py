@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -70,10 +70,12 @@ def _draw_facts(to: Console, facts: Mapping[str, object]) -> None:
         say(f"careful: {warning}", to=to)
 
 
-def track(lead: LeadOption, json_output: JsonFlag = False) -> None:
+def track(lead: Annotated[str, typer.Argument(metavar="ID")], json_output: JsonFlag = False) -> None:
     """Make a lead a partition of the Dagster graph, so that schedules and sensors care for it.
 
-    Example: copytrade track --lead 4751838302089254401
+    ID is the lead's portfolio id.
+
+    Example: copytrade track 4751838302089254401
     """
     from copytrade_core.edges.tracking import track_lead
 

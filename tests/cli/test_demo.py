@@ -44,6 +44,8 @@ def test_the_demo_reaches_a_report_and_a_refusal_within_three_minutes(copytrade_
     environment |= {"COPYTRADE_DATA_DIR": str(demo / "data"), "COPYTRADE_REPORTS_DIR": str(tmp_path / "again")}
     rendered = Path(copytrade_process("report", "path", "--lead", found["lead"], "--json").json["html"])
     assert tmp_path / "again" in rendered.parents
+    environment["BROWSER"] = "true"
+    assert copytrade_process("report", "open", "--lead", found["lead"], "--json").json["opened"] is True
     assert rendered.read_bytes() == report.read_bytes(), "a stored report is rendered the same everywhere"
 
 

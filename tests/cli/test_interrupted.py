@@ -43,19 +43,21 @@ def stopped_after(seconds: float, process: subprocess.Popen) -> tuple[int, str, 
 
 
 def test_an_import_that_is_stopped_leaves_whole_pages_and_can_be_finished(copytrade, start, many_pages):
-    stopped = 0
-    for milliseconds in (450, 600, 750, 900, 1050):
+    codes: list[int] = []
+    # Later and later, so that slow and fast machines are both stopped in the middle, until one run is not stopped.
+    for seconds in (0.3 + 0.15 * number for number in range(20)):
         process = start("import", "--from-dir", str(many_pages), "--json")
-        code, out, err = stopped_after(milliseconds / 1000, process)
+        code, out, err = stopped_after(seconds, process)
+        codes.append(code)
         assert code in (0, 130), err
         assert "Traceback" not in err
-        if code == 130 and out:
-            assert json.loads(out)["error"]["what"].startswith("stopped")
-            stopped += 1
+        assert code == 0 or json.loads(out)["error"]["what"].startswith("stopped")
         findings = {finding["subject"]: finding for finding in copytrade("doctor", "--json").json["findings"]}
         assert findings["archive"]["is_fine"], findings["archive"]
         assert findings["store"]["is_fine"], findings["store"]
-    assert stopped, "at least one run must have been stopped inside the import"
+        if code == 0:
+            break
+    assert 130 in codes, "at least one run must have been stopped"
     found = copytrade("import", "--from-dir", str(many_pages), "--json").json
     assert found["normalised"] == PAGES * 47
     assert found["rows"] == found["normalised"]

@@ -147,11 +147,11 @@ def test_bars_that_are_not_bars_are_named_and_not_stored(copytrade, tmp_path):
 
 
 def test_a_lead_becomes_a_partition_of_the_graph_once(copytrade, environment):
-    first = copytrade("track", "--lead", LEAD, "--json").json
+    first = copytrade("track", LEAD, "--json").json
     assert first["added"] is True
     assert first["dagster_home"] == environment["DAGSTER_HOME"]
-    assert copytrade("track", "--lead", LEAD, "--json").json["added"] is False
-    assert copytrade("track", "--lead", "../etc", "--json").code == ExitCode.BAD_INPUT
+    assert copytrade("track", LEAD, "--json").json["added"] is False
+    assert copytrade("track", "../etc", "--json").code == ExitCode.BAD_INPUT
 
 
 def test_verbs_that_need_no_dagster_do_not_load_it(recorded):

@@ -2,6 +2,9 @@
 
 import json
 import shutil
+import signal
+import time
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -100,3 +103,24 @@ def test_a_host_that_does_not_answer_is_an_upstream_error(copytrade_process, env
 @pytest.mark.parametrize("arguments", [[], ["--once", "--every", "60"], ["--every", "60", "--json"], ["--every", "1"]])
 def test_a_poll_says_how_often(copytrade, arguments):
     assert copytrade("poll", "--lead", LEAD, *arguments).code == ExitCode.BAD_INPUT
+
+
+def test_a_stand_in_says_where_it_listens_and_ends_with_ctrl_c(start, tmp_path):
+    ready = tmp_path / "ready.json"
+    process = start("simulate", "binance", "--from-dir", str(SAMPLE.parent), "--ready-file", str(ready))
+    for _ in range(200):
+        if ready.exists():
+            break
+        time.sleep(0.05)
+    url = json.loads(ready.read_text())["base_url"]
+    with urllib.request.urlopen(f"{url}/fapi/v1/ping", timeout=5) as answer:
+        assert answer.status == 200
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=20)
+    assert (process.returncode, err) == (0, "")
+
+
+def test_a_stand_in_of_an_empty_folder_is_refused(copytrade, tmp_path):
+    said = copytrade("simulate", "binance", "--from-dir", str(tmp_path), "--json")
+    assert said.code == ExitCode.BAD_INPUT
+    assert said.json["error"]["what"]
