@@ -127,7 +127,14 @@ def _place(key: str, leaves: Leaves, config: ConfigFile) -> tuple[Where, str]:
     leaf = leaves.get(key)
     if leaf is not None and leaf[1] is not Layer.FILE:
         return Where(field=leaf[2]), f" (from the {leaf[1]})"
-    return Where(file=str(config.path), row=config.line_of(key), field=key), ""
+    # A contradiction is told of its table: whoever overrode something in it should look there first.
+    inside = [name for other, (_, layer, name) in leaves.items() if _overrides(other, layer, key)]
+    said = f" (with {', '.join(inside)})" if inside else ""
+    return Where(file=str(config.path), row=config.line_of(key), field=key), said
+
+
+def _overrides(key: str, layer: Layer, table: str) -> bool:
+    return layer is not Layer.FILE and key.startswith(f"{table}.")
 
 
 def _suggestion(name: str, names: list[str]) -> str | None:

@@ -132,6 +132,13 @@ def test_a_wrong_variable_is_named_not_the_file(config):
     assert caught.value.where.file is None
 
 
+def test_a_contradiction_names_the_variable_that_made_it(config):
+    with pytest.raises(BadConfig, match="longer than deadline_s") as caught:
+        config(environ={"COPYTRADE_SOURCE__DEADLINE_S": "5"})
+    assert caught.value.where.field == "source"
+    assert "with COPYTRADE_SOURCE__DEADLINE_S" in caught.value.what
+
+
 def test_a_file_that_is_not_toml_names_the_line(config):
     with pytest.raises(BadConfig, match="not TOML") as caught:
         config("[market]", "[market")
