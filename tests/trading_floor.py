@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
@@ -39,6 +40,7 @@ from copytrade_core.model.side import Side, SideFilter
 from copytrade_core.model.source import LeadId
 from copytrade_core.model.units import MONEY_SCALE, Money, Ppm, Steps, Ticks
 from copytrade_core.replay.timeline import closed_event, opened_event
+from copytrade_core.strategies.machine import strategy_of
 
 BTC = Market("BTC/USDT:USDT")
 ETH = Market("ETH/USDT:USDT")
@@ -215,6 +217,13 @@ FOLLOW = PolicySpec(
     backoff=BackoffSpec(failures_max=3, cooldown_s=60),
 )
 CONTRARIAN = replace(FOLLOW, signal=SignalMode.CONTRARIAN_ON_CLOSE, exit=leave(ExitFamily.AUTONOMOUS, ttl_s=3600))
+
+
+def living(policy: PolicySpec) -> Any:
+    """The strategy of a policy; untyped, because a test knows which wish it got."""
+    return strategy_of(policy)
+
+
 FREE = CostModel(taker_fee=Ppm(0), maker_fee=Ppm(0), slippage=Ppm(0), source="a test without costs")
 COSTS = CostModel(taker_fee=Ppm(500), maker_fee=Ppm(200), slippage=Ppm(300), source="a test")
 SPEC = ReplaySpec(

@@ -39,15 +39,13 @@ from copytrade_core.model.side import Side
 from copytrade_core.model.source_event import SourceChanged, SourceClosed, SourceMissing, SourceOpened
 from copytrade_core.model.units import Ticks
 from copytrade_core.strategies import contrarian, exits, follow_lead
-from copytrade_core.strategies.dca_ladder import Rung, plan_ladder
+from copytrade_core.strategies.dca_ladder import plan_ladder
 from copytrade_core.strategies.entry import Held, why_not
 from copytrade_core.strategies.opening import opening
 from copytrade_core.strategies.rejection_backoff import after_entry_fill, after_failure
 from copytrade_core.strategies.signal import Signal
-from copytrade_core.strategies.state import Phase, StrategyState, Trade
+from copytrade_core.strategies.state import SOURCE_CLOSE, Phase, StrategyState, Trade, still_held, unplaced
 from copytrade_core.strategies.wishes import WHOLE, hold, intent
-
-SOURCE_CLOSE = "source_close"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,7 +182,7 @@ class Strategy:
         if trade is None:
             return Decision(state=state, wishes=())
         if not event.kind.is_entry:
-            return Decision(state=_with(state, _still_held(trade, event, view)), wishes=())
+            return Decision(state=_with(state, still_held(trade, event.leg, view.holding)), wishes=())
         tried = event.reason != AFTER_BLOCKED_ADD
         failures = after_failure(state.backoff, self.policy.backoff, event.time_ms) if tried else state.backoff
         braked = replace(state, backoff=failures)
@@ -293,17 +291,3 @@ def strategy_of(policy: PolicySpec) -> Strategy:
 
 def _with(state: StrategyState, trade: Trade) -> StrategyState:
     return replace(state, trades={**state.trades, trade.episode_id: trade})
-
-
-def _still_held(trade: Trade, event: OrderRejected | OrderNotPlaced, view: View) -> Trade:
-    """The trade after an exit was not placed: a failed close leaves it held, and the source's close stays due."""
-    if trade.phase is not Phase.LEAVING or view.holding is None:
-        return trade
-    return replace(trade, phase=Phase.HELD, leave_on_fill=event.leg.startswith(SOURCE_CLOSE))
-
-
-def unplaced(trade: Trade) -> tuple[Rung, ...]:
-    """Rungs that neither rest nor have filled, in ladder order."""
-    if trade.ladder is None:
-        return ()
-    return tuple(rung for rung in trade.ladder.rungs if rung.leg not in trade.resting and rung.leg not in trade.filled)

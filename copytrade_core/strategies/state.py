@@ -5,19 +5,22 @@ Positions are not remembered here: the ledger holds them and the view shows them
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import msgspec
 
+from copytrade_core.model.book import Holding
 from copytrade_core.model.errors import BadInput, Where
 from copytrade_core.model.instrument import Market
 from copytrade_core.model.side import Side
 from copytrade_core.model.units import Money, Ticks
-from copytrade_core.strategies.dca_ladder import LadderPlan
+from copytrade_core.strategies.dca_ladder import LadderPlan, Rung
 from copytrade_core.strategies.rejection_backoff import IDLE, BackoffState
 
 STATE_SCHEMA_VERSION = 1
+SOURCE_CLOSE = "source_close"
+"""Reason, and name of the leg, of a close that follows the source."""
 
 
 class Phase(StrEnum):
@@ -64,6 +67,20 @@ class StrategyState:
 
 
 FRESH = StrategyState(schema_version=STATE_SCHEMA_VERSION, trades={}, backoff=IDLE)
+
+
+def unplaced(trade: Trade) -> tuple[Rung, ...]:
+    """Rungs that neither rest nor have filled, in ladder order."""
+    if trade.ladder is None:
+        return ()
+    return tuple(rung for rung in trade.ladder.rungs if rung.leg not in trade.resting and rung.leg not in trade.filled)
+
+
+def still_held(trade: Trade, failed_leg: str, holding: Holding | None) -> Trade:
+    """The trade after an exit was not placed: a failed close leaves it held, and the source's close stays due."""
+    if trade.phase is not Phase.LEAVING or holding is None:
+        return trade
+    return replace(trade, phase=Phase.HELD, leave_on_fill=failed_leg.startswith(SOURCE_CLOSE))
 
 
 def export_state(state: StrategyState) -> bytes:

@@ -20,7 +20,7 @@ from copytrade_core.model.event import (
     Timer,
 )
 from copytrade_core.model.fill import Fill, FillModel
-from copytrade_core.model.intent import Hold, Intent, IntentKind, MarketStyle
+from copytrade_core.model.intent import Hold, Intent, IntentKind, LimitStyle, MarketStyle
 from copytrade_core.model.order import Order
 from copytrade_core.model.policy import ExitFamily
 from copytrade_core.model.side import Side
@@ -336,4 +336,4 @@ def check_the_floor(floor: Floor) -> None:
 
 
 def _reference(floor: Floor, order: Order) -> int:
-    return floor.marks[order.client_order_id] if isinstance(order.style, MarketStyle) else order.style.price
+    return order.style.price if isinstance(order.style, LimitStyle) else floor.marks[order.client_order_id]

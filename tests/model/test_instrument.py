@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from copytrade_core.model.errors import BadInput, OutOfBounds
 from copytrade_core.model.instrument import market_of_symbol, symbol_of_market
-from copytrade_core.model.units import INT64_MAX, NOTIONAL_MAX, RATE_MAX, STEPS_MAX, TICKS_MAX
+from copytrade_core.model.units import INT64_MAX, NOTIONAL_MAX, RATE_MAX, STEPS_MAX, TICKS_MAX, Steps, Ticks
 from tests.trading_floor import instrument, usdt
 
 GRIDS = st.sampled_from([("0.1", "0.0001"), ("0.01", "0.001"), ("1", "0.00001"), ("0.00001", "1"), ("0.001", "0.1")])
@@ -67,10 +67,10 @@ def test_a_grid_must_be_positive(tick, step):
 
 def test_either_minimum_makes_an_order_too_small():
     rules = instrument(min_quantity=3, min_notional=5)
-    assert rules.is_below_minimum(1_000_000, 2), "fewer steps than the minimum"
-    assert rules.is_below_minimum(100_000, 4), "4 USDT are under 5"
-    assert not rules.is_below_minimum(100_000, 5)
-    assert instrument(min_quantity=0).is_below_minimum(100_000, 0), "nothing is never an order"
+    assert rules.is_below_minimum(Ticks(1_000_000), Steps(2)), "fewer steps than the minimum"
+    assert rules.is_below_minimum(Ticks(100_000), Steps(4)), "4 USDT are under 5"
+    assert not rules.is_below_minimum(Ticks(100_000), Steps(5))
+    assert instrument(min_quantity=0).is_below_minimum(Ticks(100_000), Steps(0)), "nothing is never an order"
 
 
 def test_ticks_and_steps_become_prices_and_quantities_again():

@@ -59,6 +59,7 @@ def run() -> dict:
         text = (ROOT / f"settings/policies/{name}.toml").read_text("utf-8")
         policy = policy_from_mapping(tomllib.loads(text, parse_float=Decimal), file=name)
         taken = []
+        result = replay(lives, policy, spec, market)
         for _ in range(RUNS):
             start = time.perf_counter()
             result = replay(lives, policy, spec, market)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from copytrade_core.model.bar import BarSeries, PriceOrigin
-from copytrade_core.model.instrument import market_of_symbol
+from copytrade_core.model.instrument import Instrument, Market, market_of_symbol
 from copytrade_core.model.market_data import MarketData
 from copytrade_core.model.side import MarginMode, Side
 from copytrade_core.model.source import ClosedPosition, PositionStatus
@@ -75,9 +75,9 @@ def position_of(row: dict) -> ClosedPosition:
 @pytest.fixture(scope="session")
 def real_market(real_data) -> MarketData:
     """Five-minute bars of BTC and ETH with assumed trading rules."""
-    bars = {series.market: series for series in (bars_of(real_data, symbol) for symbol in GRIDS)}
-    rules = {
-        market: instrument(market, tick=tick, step=step, min_notional=least)
+    bars: dict[str, BarSeries] = {series.market: series for series in (bars_of(real_data, symbol) for symbol in GRIDS)}
+    rules: dict[str, Instrument] = {
+        market: instrument(Market(market), tick=tick, step=step, min_notional=least)
         for market, (tick, step, least) in zip(bars, GRIDS.values(), strict=True)
     }
     return MarketData(bars=bars, funding={}, quotes={}, instruments=rules)

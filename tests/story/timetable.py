@@ -27,7 +27,7 @@ from copytrade_core.model.side import Side, SideFilter
 from copytrade_core.model.units import Money, Ppm, money_to_decimal
 from copytrade_core.replay.reference import _Run
 from copytrade_core.replay.timeline import timeline
-from tests.trading_floor import BAR_MS, FOLLOW, SPEC, at_ms, data, episode, ladder, leave, series
+from tests.trading_floor import BAR_MS, FOLLOW, SPEC, Ohlc, at_ms, data, episode, ladder, leave, series
 
 TIME = r"(?P<time>\d\d:\d\d)"
 LEAD = re.compile(TIME + r" lead (?P<does>opens|closes) (?P<coin>\w+) (?P<side>long|short) at (?P<price>\d+)")
@@ -62,7 +62,7 @@ class Timetable:
 
     policy: PolicySpec = FOLLOW
     spec: ReplaySpec = SPEC
-    bars: dict[str, dict[int, list[int]]] = field(default_factory=dict)
+    bars: dict[str, dict[int, Ohlc]] = field(default_factory=dict)
     funding: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
     lives: list[Episode] = field(default_factory=list)
     expected: list[str] = field(default_factory=list)
@@ -80,7 +80,8 @@ class Timetable:
             self._lead(**found.groupdict())
         elif found := BAR.fullmatch(line):
             bars = self.bars.setdefault(market(found["coin"]), {})
-            bars[at_ms(minutes(found["time"]))] = [int(price) for price in found["prices"].split()]
+            open_, high, low, close = (int(price) for price in found["prices"].split())
+            bars[at_ms(minutes(found["time"]))] = (open_, high, low, close)
         elif found := FUNDING.fullmatch(line):
             rate = int(Fraction(found["rate"]) * 10**6)
             self.funding.setdefault(market(found["coin"]), []).append((at_ms(minutes(found["time"])), rate))
@@ -155,7 +156,7 @@ class Timetable:
         for name, bars in self.bars.items():
             times = sorted(bars)
             assert times == list(range(times[0], times[-1] + 1, BAR_MS)), f"{name}: the story has a gap"
-            made.append(series([tuple(bars[time]) for time in times], market=Market(name), start_ms=times[0]))
+            made.append(series([bars[time] for time in times], market=Market(name), start_ms=times[0]))
         return made
 
     def funding_series(self) -> list[FundingSeries]:

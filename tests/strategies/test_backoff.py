@@ -8,16 +8,15 @@ from hypothesis import strategies as st
 from copytrade_core.model.event import OrderFilled, OrderNotPlaced, OrderRejected
 from copytrade_core.model.intent import Hold, Intent, IntentKind
 from copytrade_core.model.policy import BackoffSpec
-from copytrade_core.strategies.machine import strategy_of
 from copytrade_core.strategies.rejection_backoff import IDLE, after_entry_fill, after_failure
 from copytrade_core.strategies.state import FRESH
-from tests.trading_floor import FOLLOW, at_ms, closed, episode, fill, holding, opened, view
+from tests.trading_floor import FOLLOW, at_ms, closed, episode, fill, holding, living, opened, view
 
 SPEC = BackoffSpec(failures_max=3, cooldown_s=60)
 
 
 def test_strategy_owned_backoff_blocks_retry_storms_and_resets_on_fill():
-    strategy, state = strategy_of(FOLLOW), FRESH
+    strategy, state = living(FOLLOW), FRESH
     asked = 0
     for second in range(60):
         known = episode(second / 60, 60)
@@ -70,7 +69,7 @@ def test_the_brake_is_on_exactly_while_a_cooldown_lasts_after_too_many_failures(
 
 
 def test_the_brake_never_holds_back_a_close():
-    strategy, known = strategy_of(FOLLOW), episode(0, 60)
+    strategy, known = living(FOLLOW), episode(0, 60)
     state = strategy.decide(FRESH, opened(known), view()).state
     seen = view(holding=holding(known.episode_id))
     state = strategy.decide(state, OrderFilled(fill=fill(known.episode_id)), seen).state

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -87,7 +88,7 @@ def moments(draw):
     kind = IntentKind.OPEN if leg == "base" else IntentKind.ADD if leg.startswith("rung") else IntentKind.CLOSE
     price = draw(st.integers(90_000, 110_000))
     held = draw(st.none() | st.just(holding(name, side=known.side, quantity=draw(st.integers(1, 1000)))))
-    failed = {"episode_id": name, "kind": kind, "leg": leg, "reason": "no", "time_ms": at_ms(when)}
+    failed: dict[str, Any] = {"episode_id": name, "kind": kind, "leg": leg, "reason": "no", "time_ms": at_ms(when)}
     event = draw(
         st.sampled_from(
             [

@@ -4,21 +4,33 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from copytrade_core.model.episode import Provenance
-from copytrade_core.model.intent import Hold, Intent
+from copytrade_core.model.intent import ByNotional, Hold, Intent
 from copytrade_core.model.policy import SizingRule
 from copytrade_core.model.side import Side, SideFilter
-from copytrade_core.strategies.machine import strategy_of
 from copytrade_core.strategies.state import FRESH
-from tests.trading_floor import CONTRARIAN, FOLLOW, at_ms, closed, episode, instrument, ladder, opened, usdt, view
+from tests.trading_floor import (
+    CONTRARIAN,
+    FOLLOW,
+    at_ms,
+    closed,
+    episode,
+    instrument,
+    ladder,
+    living,
+    opened,
+    usdt,
+    view,
+)
 
 
-def answer(policy, event, seen, state=FRESH):
+def answer(policy, event, seen, state=FRESH) -> Any:
     """The single wish of one decision."""
-    (wish,) = strategy_of(policy).decide(state, event, seen).wishes
+    (wish,) = living(policy).decide(state, event, seen).wishes
     return wish
 
 
@@ -33,14 +45,14 @@ def with_sizing(policy, **changes):
 def test_a_signal_in_order_becomes_one_open_with_everything_spelled_out():
     wish = answer(FOLLOW, opened(episode(0, 60)), view(minutes=1))
     assert isinstance(wish, Intent)
+    assert isinstance(wish.sizing, ByNotional)
     assert (wish.kind, wish.leg, wish.side, wish.reason) == ("open", "base", Side.LONG, "follow_open")
-    assert wish.sizing is not None
     assert wish.sizing.notional == usdt(1000)
     assert wish.sizing.rule == "fixed:base"
     assert (wish.reference_price, wish.decided_at_ms) == (100_000, at_ms(1))
     assert (wish.allow_market_fallback, wish.fallback_on_reject, wish.fallback_on_timeout) == (False, False, False)
     assert wish.policy == "follow_open/both/single/source_close_follows"
-    assert wish.policy_digest == strategy_of(FOLLOW).policy_digest
+    assert wish.policy_digest == living(FOLLOW).policy_digest
 
 
 def test_a_contrarian_takes_the_other_side_of_a_close():
@@ -51,8 +63,8 @@ def test_a_contrarian_takes_the_other_side_of_a_close():
 
 def test_a_contrarian_ignores_an_opening_and_a_follower_ignores_a_foreign_close():
     known = episode(0, 60)
-    assert strategy_of(CONTRARIAN).decide(FRESH, opened(known), view()).wishes == ()
-    assert strategy_of(FOLLOW).decide(FRESH, closed(known), view(minutes=60)).wishes == ()
+    assert living(CONTRARIAN).decide(FRESH, opened(known), view()).wishes == ()
+    assert living(FOLLOW).decide(FRESH, closed(known), view(minutes=60)).wishes == ()
 
 
 def test_what_the_first_poll_found_is_never_traded():
@@ -104,7 +116,7 @@ def test_without_a_price_nothing_is_opened():
 
 
 def test_an_episode_is_traded_once_and_not_entered_again_after_its_end():
-    strategy, event = strategy_of(FOLLOW), opened(episode(0, 60))
+    strategy, event = living(FOLLOW), opened(episode(0, 60))
     first = strategy.decide(FRESH, event, view())
     (again,) = strategy.decide(first.state, event, view()).wishes
     assert isinstance(again, Hold)
@@ -120,7 +132,7 @@ def test_a_base_leg_under_the_minimum_is_not_rounded_up():
 
 def sized(rule: SizingRule, seen, known=None):
     wish = answer(with_sizing(FOLLOW, rule=rule), opened(known or episode(0, 60)), seen)
-    return wish.sizing.notional if isinstance(wish, Intent) else wish.reason
+    return wish.reason if isinstance(wish, Hold) else wish.sizing.notional
 
 
 def test_compound_sizing_grows_and_shrinks_with_equity():

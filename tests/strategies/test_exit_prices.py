@@ -109,7 +109,7 @@ def test_a_trailing_stop_only_tightens_while_the_average_stands(side, average, p
 def test_the_stop_says_whether_it_trails():
     spec = leave(AUTONOMOUS, profit=10_000, trailing=5_000, stop=20_000, ttl_s=60)
     assert working_stop(spec, Side.LONG, Ticks(100_000), Ticks(100_500), None) == (98_000, "stop_loss")
-    assert working_stop(spec, Side.LONG, Ticks(100_000), Ticks(101_000), 98_000) == (100_495, "trailing_stop")
+    assert working_stop(spec, Side.LONG, Ticks(100_000), Ticks(101_000), Ticks(98_000)) == (100_495, "trailing_stop")
     assert working_stop(spec, Side.SHORT, Ticks(100_000), Ticks(99_000), None) == (99_495, "trailing_stop")
 
 

@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from copytrade_core.model.event import BarClosed, MarkSeen, OrderFilled, OrderRejected, PositionSynced, Timer
 from copytrade_core.model.intent import Intent, IntentKind, LimitStyle, MarketStyle, StopStyle
 from copytrade_core.model.policy import ExitFamily
 from copytrade_core.model.units import Ticks
-from copytrade_core.strategies.machine import Strategy, strategy_of
 from copytrade_core.strategies.state import FRESH, Phase, StrategyState
-from tests.trading_floor import BTC, FOLLOW, at_ms, bar, closed, episode, fill, holding, ladder, leave, opened, view
+from tests.trading_floor import (
+    BTC,
+    FOLLOW,
+    at_ms,
+    bar,
+    closed,
+    episode,
+    fill,
+    holding,
+    ladder,
+    leave,
+    living,
+    opened,
+    view,
+)
 
 KNOWN = episode(0, 60)
 NAME = KNOWN.episode_id
 HELD = holding(NAME)
 
 
-def holding_state(policy, *, filled_at: float = 0) -> tuple[Strategy, StrategyState, tuple]:
+def holding_state(policy, *, filled_at: float = 0) -> tuple[Any, StrategyState, Any]:
     """A strategy whose base leg has just filled."""
-    strategy = strategy_of(policy)
+    strategy = living(policy)
     state = strategy.decide(FRESH, opened(KNOWN), view()).state
     event = OrderFilled(fill=fill(NAME, minutes=filled_at))
     decision = strategy.decide(state, event, view(minutes=filled_at, holding=holding(NAME, minutes=filled_at)))
@@ -57,7 +71,7 @@ def test_an_autonomous_exit_ignores_the_sources_close():
 
 
 def test_a_close_before_our_entry_filled_leaves_at_the_fill():
-    strategy = strategy_of(FOLLOW)
+    strategy = living(FOLLOW)
     state = strategy.decide(FRESH, opened(KNOWN), view()).state
     waiting = strategy.decide(state, closed(KNOWN), view(minutes=1))
     assert waiting.wishes == ()

@@ -9,6 +9,7 @@ import pytest
 from copytrade_core.model.errors import BadInput
 from copytrade_core.model.fill import FillModel
 from copytrade_core.model.intent import ByNotional, Intent, IntentKind, LimitStyle, MarketStyle, StopStyle
+from copytrade_core.model.order import Order
 from copytrade_core.model.side import Side
 from copytrade_core.model.units import Money, Steps, Ticks
 from copytrade_core.model.verdict import Approved
@@ -54,6 +55,7 @@ def order(kind=IntentKind.OPEN, leg="base", *, style=None, side=Side.LONG, minut
         attempt=0,
         now_ms=at_ms(minutes),
     )
+    assert isinstance(built, Order)
     return replace(built, quantity=Steps(100))
 
 
