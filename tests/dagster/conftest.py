@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import numpy as np
@@ -233,10 +234,8 @@ def derive(project: Project, instance: dg.DagsterInstance):
         from copytrade_dagster.definitions import defs
 
         job = defs.resolve_job_def("derive_lead")
-        return job.execute_in_process(
-            instance=instance,
-            **{"partition_key": project.lead, "run_config": WITHOUT_POLL, "raise_on_error": False, **changes},
-        )
+        asked: dict[str, Any] = {"partition_key": project.lead, "run_config": WITHOUT_POLL, "raise_on_error": False}
+        return job.execute_in_process(instance=instance, **{**asked, **changes})
 
     return run
 

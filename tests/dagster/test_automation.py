@@ -1,4 +1,5 @@
 from datetime import UTC, datetime
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -27,7 +28,11 @@ def instance(project, tmp_path):
         yield made
 
 
-def asked(sensor, place, instance):
+def ticked(schedule, context) -> Any:
+    return schedule(context)
+
+
+def asked(sensor, place, instance) -> Any:
     repository = defs.get_repository_def()
     with (
         dg.build_sensor_context(
@@ -94,12 +99,12 @@ def test_months_without_bars_are_asked_for_and_no_others(project, instance):
 )
 def test_bars_are_asked_for_by_market_and_month(instance, at, months):
     context = dg.build_schedule_context(instance=instance, scheduled_execution_time=at)
-    assert {one.partition_key for one in daily_bars(context)} == {f"BTC/USDT:USDT|{month}" for month in months}
+    assert {one.partition_key for one in ticked(daily_bars, context)} == {f"BTC/USDT:USDT|{month}" for month in months}
 
 
 def test_every_tracked_lead_is_polled_hourly_and_lists_are_read_daily(instance, project):
     at = datetime(2026, 2, 9, tzinfo=UTC)
     context = dg.build_schedule_context(instance=instance, scheduled_execution_time=at)
-    assert [one.partition_key for one in hourly_poll(context)] == [project.lead]
-    assert daily_lead_lists(context).partition_key == "2026-02-09"
+    assert [one.partition_key for one in ticked(hourly_poll, context)] == [project.lead]
+    assert ticked(daily_lead_lists, context).partition_key == "2026-02-09"
     assert hourly_poll.cron_schedule == "0 * * * *"

@@ -123,6 +123,6 @@ def test_the_instance_sends_nothing_and_bounds_every_run(tmp_path, project_root)
 def test_a_table_cell_cannot_break_its_table(cell):
     from copytrade_dagster.tables import table
 
-    lines = table(("x",), [(cell,)]).md_str.split("\n")
+    lines = str(table(("x",), [(cell,)]).md_str).split("\n")
     assert len(lines) == 3
     assert lines[2].replace("\\|", "").count("|") == 2

@@ -1,4 +1,5 @@
 import shutil
+from typing import Any
 
 import dagster as dg
 import polars as pl
@@ -19,12 +20,12 @@ LINE = [
 ]
 
 
-def made(result) -> dict[str, dg.AssetMaterialization]:
+def made(result) -> dict[str, Any]:
     events = [event for event in result.all_events if event.is_step_materialization]
     return {event.asset_key.to_user_string(): event.step_materialization_data.materialization for event in events}
 
 
-def checked(result) -> dict[str, object]:
+def checked(result) -> dict[str, Any]:
     return {check.check_name: check for check in result.get_asset_check_evaluations()}
 
 
@@ -114,7 +115,7 @@ def test_a_lead_that_nobody_polled_fails_with_what_to_do(project, instance):
         raise_on_error=False,
     )
     failed = next(event for event in result.all_events if event.is_step_failure)
-    said = failed.step_failure_data.user_failure_data
+    said: Any = failed.step_failure_data.user_failure_data
     assert "no page of lead 1 is archived" in said.description
     assert "copytrade poll --lead 1" in said.metadata["next_step"].value
 

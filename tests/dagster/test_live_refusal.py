@@ -3,6 +3,7 @@
 import shutil
 import tomllib
 from decimal import Decimal
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -27,14 +28,19 @@ def live(instance, project):
 
     def launch(**changes) -> str:
         job = live_defs.resolve_implicit_global_asset_job_def()
-        asked = {"instance": instance, "partition_key": project.lead, "raise_on_error": False, **changes}
+        asked: dict[str, Any] = {
+            "instance": instance,
+            "partition_key": project.lead,
+            "raise_on_error": False,
+            **changes,
+        }
         result = job.execute_in_process(**asked)
         assert not result.success
         assert not [event for event in result.all_events if event.is_step_materialization]
         failed = next(event for event in result.all_events if event.is_step_failure)
         said = failed.step_failure_data.user_failure_data
         assert said is not None, failed.step_failure_data.error
-        return said.description
+        return str(said.description)
 
     return launch
 

@@ -10,6 +10,7 @@ import time
 import urllib.parse
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -133,7 +134,7 @@ def test_two_backfills_at_once_neither_lock_nor_corrupt_each_other(project, unqu
     assert [backfill.wait(timeout=180) for backfill in backfills] == [0, 0]
     with dg.DagsterInstance.from_config(str(unqueued)) as instance:
         _until(lambda: len(_finished(instance)) == 2)
-        records = instance.fetch_materializations(dg.AssetKey("promotion_evidence"), limit=10).records
+        records: Any = instance.fetch_materializations(dg.AssetKey("promotion_evidence"), limit=10).records
         said = {record.asset_materialization.metadata["digest"].value for record in records}
     found = heads(project)
     assert len(records) == 2
@@ -193,7 +194,7 @@ def webserver(project, unqueued, project_root):
         _ = process.wait(timeout=30)
 
 
-def ask(base: str, query: str, variables: dict[str, object]) -> dict[str, object]:
+def ask(base: str, query: str, variables: dict[str, object]) -> Any:
     body = json.dumps({"query": query, "variables": variables}).encode()
     request = urllib.request.Request(f"{base}/graphql", data=body, headers={"content-type": "application/json"})
     answer = json.loads(urllib.request.urlopen(request, timeout=30).read())
@@ -224,7 +225,7 @@ def test_launching_live_alone_over_graphql_is_refused_and_a_forged_check_does_no
     _until(lambda: ask(webserver, STATE, {"id": run_id})["runOrError"]["status"] in {"FAILURE", "SUCCESS", "CANCELED"})
     assert ask(webserver, STATE, {"id": run_id})["runOrError"]["status"] == "FAILURE"
     with dg.DagsterInstance.from_config(str(home)) as instance:
-        failures = [entry.dagster_event for entry in instance.all_logs(run_id) if entry.is_dagster_event]
+        failures: list[Any] = [entry.dagster_event for entry in instance.all_logs(run_id) if entry.is_dagster_event]
         said = [event.step_failure_data.user_failure_data for event in failures if event.is_step_failure]
         assert next(one.description for one in said if one).startswith(REFUSED)
         assert not [event for event in failures if event.is_step_materialization]
