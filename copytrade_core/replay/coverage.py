@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import numpy as np
+
+from copytrade_core.model.bar import FundingSeries
 from copytrade_core.model.episode import Episode
 from copytrade_core.model.market_data import MarketData
 from copytrade_core.model.policy import PolicySpec, SignalMode
@@ -55,6 +58,23 @@ def why_skipped(episode: Episode, policy: PolicySpec, delay_s: int, data: Market
         )
     gap = series.first_gap(start_ms, end_ms)
     return None if gap is None else _skipped(episode, "bar_gap", f"no bar at {utc(gap)}")
+
+
+FUNDING_INTERVAL_MS_MAX = 8 * 3600 * 1000
+"""Venues pay at least every eight hours; published times are some milliseconds late."""
+FUNDING_LATE_MS = 60_000
+
+
+def is_funding_known(series: FundingSeries | None, start_ms: int, end_ms: int) -> bool:
+    """Whether recorded payments cover a holding: none of the payments that must have been due is missing."""
+    if series is None:
+        return False
+    longest = FUNDING_INTERVAL_MS_MAX + FUNDING_LATE_MS
+    near = (series.time_ms >= start_ms - longest) & (series.time_ms <= end_ms + longest)
+    times = series.time_ms[near]
+    if len(times) == 0 or times[0] > start_ms + longest or times[-1] < end_ms - longest:
+        return False
+    return bool((np.diff(times) <= longest).all())
 
 
 def _latest_exit_ms(signal: SourceOpened | SourceClosed, closed: SourceClosed | None, policy: PolicySpec) -> int:

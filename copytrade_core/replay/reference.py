@@ -21,12 +21,12 @@ from copytrade_core.model.event import BarClosed, Event, OrderFilled
 from copytrade_core.model.fill import Fill
 from copytrade_core.model.intent import Hold
 from copytrade_core.model.market_data import MarketData
-from copytrade_core.model.policy import PolicySpec, SignalMode
+from copytrade_core.model.policy import PolicySpec, SignalMode, SizingRule
 from copytrade_core.model.round_trip import ReplayResult, ReplaySpec, Skipped
 from copytrade_core.model.source_event import SourceClosed, SourceOpened
 from copytrade_core.model.units import Ticks, funding_cost
 from copytrade_core.model.verdict import Refused
-from copytrade_core.replay.coverage import epoch_ms, utc, why_skipped
+from copytrade_core.replay.coverage import epoch_ms, is_funding_known, utc, why_skipped
 from copytrade_core.replay.fill_hash import run_hash
 from copytrade_core.replay.recorder import Recorder
 from copytrade_core.replay.timeline import timeline
@@ -51,9 +51,10 @@ def replay(episodes: Sequence[Episode], policy: PolicySpec, spec: ReplaySpec, da
         fills.
 
     Raises:
-        BadInput: bars of another interval than the spec says, or duplicate episodes; nothing is computed then.
+        BadInput: bars of another interval than the spec says, duplicate episodes, or a sizing rule that would look
+            ahead; nothing is computed then. While it runs: bars that end before an order filled.
     """
-    _validate(episodes, spec, data)
+    _validate(episodes, policy, spec, data)
     episodes = sorted(episodes, key=lambda episode: (episode.opened_at, episode.episode_id))
     skipped = [found for e in episodes if (found := why_skipped(e, policy, spec.delay_s, data)) is not None]
     barred = {record.episode_id for record in skipped}
@@ -65,7 +66,10 @@ def replay(episodes: Sequence[Episode], policy: PolicySpec, spec: ReplaySpec, da
         policy_digest=run.desk.strategy.policy_digest,
         spec=spec,
         origin=data.origin,
-        funding_known=all(market in data.funding for market in data.bars),
+        funding_known=all(
+            is_funding_known(data.funding.get(trip.market), trip.entered_at_ms, trip.exited_at_ms)
+            for trip in recorder.round_trips
+        ),
         round_trips=tuple(recorder.round_trips),
         skipped=(*skipped, *run.held_back),
         blocked=recorder.blocked(),
@@ -74,7 +78,14 @@ def replay(episodes: Sequence[Episode], policy: PolicySpec, spec: ReplaySpec, da
     )
 
 
-def _validate(episodes: Sequence[Episode], spec: ReplaySpec, data: MarketData) -> None:
+def _validate(episodes: Sequence[Episode], policy: PolicySpec, spec: ReplaySpec, data: MarketData) -> None:
+    if policy.signal is SignalMode.FOLLOW_OPEN and policy.sizing.rule is SizingRule.LEAD_MARGIN_FRACTION:
+        raise BadInput(
+            "follow_open cannot be replayed with lead_margin_fraction: an episode keeps the lead's largest quantity "
+            "and average cost, which were not known when it opened",
+            where=Where(field="sizing.rule"),
+            next_step="Replay it with the fixed or compound rule",
+        )
     for market, series in data.bars.items():
         if series.interval_ms != spec.interval_ms:
             raise BadInput(

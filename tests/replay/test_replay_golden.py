@@ -10,7 +10,7 @@ import pytest
 from copytrade_core.model.bar import FundingSeries, QuoteSeries
 from copytrade_core.model.errors import BadInput
 from copytrade_core.model.fill import FillModel
-from copytrade_core.model.policy import ExitFamily
+from copytrade_core.model.policy import ExitFamily, SizingRule
 from copytrade_core.model.side import Side
 from copytrade_core.replay.reference import replay
 from tests.trading_floor import (
@@ -225,3 +225,39 @@ def test_nothing_to_replay_is_an_empty_result():
 def test_rules_of_entry_are_counted_as_skips_with_their_numbers():
     far = replace(episode(0, 20, side=Side.SHORT), entry_price=episode(0, 20).entry_price * 2)
     assert skipped(FOLLOW, [far], [flat(12)]) == [("entry_drift", "drift_ppm 500000, drift_ppm_max 50000")]
+
+
+def test_a_sizing_rule_that_would_look_ahead_is_refused():
+    policy = replace(FOLLOW, sizing=replace(FOLLOW.sizing, rule=SizingRule.LEAD_MARGIN_FRACTION))
+    with pytest.raises(BadInput, match="not known when it opened") as caught:
+        replay([episode(0, 20)], policy, SPEC, data(flat(12)))
+    assert caught.value.where.field == "sizing.rule"
+    assert caught.value.next_step is not None
+    contrarian = replace(CONTRARIAN, sizing=policy.sizing)
+    spec = replace(SPEC, lead_margin_balance=usdt(200_000))
+    (trip,) = replay([episode(-500, 0)], contrarian, spec, data(flat(18))).round_trips
+    assert trip.entered == usdt(500), "10,000 of the lead's 200,000 margin: a twentieth of ours"
+
+
+HOUR = 60
+
+
+@pytest.mark.parametrize(
+    ("hours", "known"),
+    [
+        ([-8, 0, 8], True),
+        ([-7, 1], True),
+        ([-6, 2], True),
+        ([-30, -22], False),
+        ([10, 18], False),
+        ([-8, 9], False),
+        ([], False),
+    ],
+)
+def test_funding_is_known_only_when_payments_surround_the_trade(hours, known):
+    times = np.array([at_ms(hour * HOUR) + 3 for hour in hours], dtype=np.int64)
+    funding = FundingSeries(market=BTC, time_ms=times, rate=np.zeros(len(hours), dtype=np.int64))
+    result = replay([episode(0, 90)], FOLLOW, SPEC, data(flat(30), funding=[funding]))
+    assert len(result.round_trips) == 1
+    assert result.funding_known is known
+    assert replay([episode(0, 90)], FOLLOW, SPEC, data(flat(30))).funding_known is False
