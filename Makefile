@@ -14,6 +14,16 @@ COMPILE = pip compile pyproject.toml --universal --python-version 3.11 --no-stri
 # The Dagster instance of this checkout: runs, events and schedules. Never committed.
 INSTANCE = .dagster_home
 
+# `make ui DEMO=1` opens what `make demo` left: its own instance and its own store.
+ifdef DEMO
+INSTANCE = data/demo/dagster_home
+export COPYTRADE_DATA_DIR = $(CURDIR)/data/demo/data
+export COPYTRADE_REPORTS_DIR = $(CURDIR)/data/demo/reports
+ifeq ($(wildcard $(INSTANCE)/dagster.yaml),)
+$(error there is no demo to show: run `make demo` first)
+endif
+endif
+
 .PHONY: help install demo ui test lint format soak bench docs screenshots requirements clean
 
 help: ## list the commands
@@ -25,7 +35,7 @@ install: $(VENV)/.project ## make .venv with the `copytrade` command (again: doe
 demo: $(VENV)/.project $(INSTANCE)/dagster.yaml ## the whole line on a real lead's recorded pages, offline, under 3 minutes
 	@DAGSTER_HOME="$(CURDIR)/$(INSTANCE)" $(BIN)/copytrade demo
 
-ui: $(VENV)/.project $(INSTANCE)/dagster.yaml ## the Dagster UI on http://127.0.0.1:3000 (PORT=...)
+ui: $(VENV)/.project $(INSTANCE)/dagster.yaml ## the Dagster UI on http://127.0.0.1:3000 (PORT=..., DEMO=1: what the demo made)
 	@DAGSTER_HOME="$(CURDIR)/$(INSTANCE)" PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/dagster dev -h 127.0.0.1 -p $(PORT)
 
 test: $(VENV)/.dev lint ## lint, types, contracts and the test suite

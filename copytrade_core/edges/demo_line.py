@@ -71,6 +71,8 @@ class DemoFolder:
 
     def ui_command(self) -> str:
         """The command that shows the demo's graph in Dagster."""
+        if self.root == PROJECT / "data" / "demo":
+            return "make ui DEMO=1"
         return (
             f"COPYTRADE_DATA_DIR={self.data} COPYTRADE_REPORTS_DIR={self.reports} DAGSTER_HOME={self.dagster_home}"
             f" {Path(sys.executable).parent / 'dagster'} dev -h 127.0.0.1 -w {PROJECT / 'workspace.yaml'}"
