@@ -158,7 +158,11 @@ class _Run:
                 open_ms += self._interval_ms
 
     def one_bar(self, waiting: list[SourceOpened | SourceClosed], open_ms: int) -> None:
-        """Everything of one bar, all markets in step; `waiting` holds what is still to be known, latest first."""
+        """Everything of one bar, all markets in step; `waiting` holds what is still to be known, latest first.
+
+        What becomes known while the bar lasts is told after its fills: a stop or a touched rung is assumed to have come
+        before the source's close, which leaves at the next open. No price of a later bar is ever seen.
+        """
         end_ms = open_ms + self._interval_ms
         self._tell_until(waiting, open_ms)
         bars = self._bars_at(open_ms)
