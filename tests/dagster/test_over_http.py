@@ -32,7 +32,7 @@ def materialise(instance):
         result = defs.resolve_implicit_global_asset_job_def().execute_in_process(
             instance=instance, asset_selection=[dg.AssetKey(name) for name in names], partition_key=partition
         )
-        events = [event for event in result.all_events if event.is_step_materialization]
+        events: list[Any] = [event for event in result.all_events if event.is_step_materialization]
         return {str(event.asset_key.path[-1]): event.step_materialization_data.materialization for event in events}
 
     return run
