@@ -258,6 +258,23 @@ def test_funding_is_due_at_the_open_by_who_holds_then():
 
 
 @story
+def test_a_short_receives_a_positive_funding_rate_and_pays_a_negative_one():
+    """
+    09:55 BTC 100000 100000 100000 100000
+    10:00 lead opens BTC short at 100000
+    10:00 BTC 100000 100000 100000 100000
+    10:05 funding BTC 0.3%                   # 3 USDT received on 1000
+    10:05 BTC 100000 100000 100000 100000
+    10:08 lead closes BTC short at 100000
+    10:10 funding BTC -0.1%                  # 1 USDT paid
+    10:10 BTC 100000 100000 100000 100000
+    -> 10:00 sell BTC base 100000
+    -> 10:10 buy BTC source_close 100000
+    -> 10:10 result BTC 2
+    """
+
+
+@story
 def test_a_source_that_closes_before_our_entry_filled_is_left_at_the_next_open():
     """
     ladder: 50%, 50% after 1%
