@@ -288,5 +288,5 @@ def _holdout_note(split: SplitManifest) -> str:
     holdout = split.parts[-1]
     return (
         f"The holdout, the newest {holdout.signals_count} signals, is sealed: it was not replayed, so no executable "
-        "figure here knows it. Only the lead's own record and the rerun of the original study cover it, both public before."
+        "figure here knows it. The lead's own record and the rerun of the original study cover it; both were public."
     )

@@ -185,11 +185,14 @@ def _threshold(value: object, *, file: str, at: str) -> Threshold:
 
 def _steps(table: Mapping[str, object], *, file: str) -> Mapping[Step, tuple[Gate, ...]]:
     _exactly(table, {step.value for step in Step}, file=file, at="steps")
-    steps = {step: tuple(_names(table[step.value], Gate, file=file, at=f"steps.{step}")) for step in Step}
-    for before, after in zip(list(Step), list(Step)[1:], strict=False):
-        lost = [gate for gate in steps[before] if gate not in steps[after]]
-        if lost:
-            raise _bad(file, f"steps.{after}", f"drops {lost[0]}, which the step before it needs")
+    steps: dict[Step, tuple[Gate, ...]] = {}
+    needed: tuple[Gate, ...] = ()
+    for step in Step:
+        more = _names(table[step.value], Gate, file=file, at=f"steps.{step}")
+        repeated = [gate for gate in more if gate in needed or more.count(gate) > 1]
+        if repeated:
+            raise _bad(file, f"steps.{step}", f"names {repeated[0]} again; a step lists only what it adds")
+        needed = steps[step] = (*needed, *more)
     return steps
 
 

@@ -63,21 +63,25 @@ def run_study(episodes: Sequence[Episode], policies: Sequence[PolicySpec], spec:
 
 
 def _plan(names: Sequence[str], spec: ReplaySpec) -> _Plan:
+    """What to run; the same assumptions are one scenario, under the label it was first given."""
+    known: dict[tuple[str, int, Fraction, Fraction], Scenario] = {}
+
     def scenario(label: str, policy: str, delay_s: int, slippage: Fraction = ONE, fees: Fraction = ONE) -> Scenario:
-        return Scenario(label=label, policy=policy, delay_s=delay_s, slippage_multiple=slippage, fee_multiple=fees)
+        fresh = Scenario(label=label, policy=policy, delay_s=delay_s, slippage_multiple=slippage, fee_multiple=fees)
+        return known.setdefault((policy, delay_s, slippage, fees), fresh)
 
     by_strategy = tuple(scenario("as assumed", name, spec.delay_s) for name in names)
     first = names[0]
-    grid = tuple(
-        scenario(f"delay {delay_s} s, slippage x{multiple}", first, delay_s, slippage=multiple)
-        for delay_s in DELAYS_S
-        for multiple in SLIPPAGE_MULTIPLES
-    )
     stressed = {
         "slippage_x2": scenario("slippage doubled", first, spec.delay_s, slippage=Fraction(2)),
         "fees_x1.5": scenario("fees half as much again", first, spec.delay_s, fees=Fraction(3, 2)),
         "delay_plus_one_bar": scenario("one bar later", first, spec.delay_s + spec.interval_ms // 1000),
     }
+    grid = tuple(
+        scenario(f"delay {delay_s} s, slippage x{multiple}", first, delay_s, slippage=multiple)
+        for delay_s in DELAYS_S
+        for multiple in SLIPPAGE_MULTIPLES
+    )
     return _Plan(main=by_strategy[0], by_strategy=by_strategy, delay_slippage=grid, stressed=stressed)
 
 

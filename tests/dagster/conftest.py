@@ -138,7 +138,7 @@ def easier(text: str) -> str:
     head, steps = table.split("[steps]", 1)
     _, gates = steps.split("[gates.source_quality]", 1)
     names = ("researched", "replayed", "preflighted", "paper", "shadow", "approved", "live_small", "scaled")
-    needed = "\n".join(f"{name} = {json.dumps(REACHABLE)}" for name in names)
+    needed = "\n".join(f"{name} = {json.dumps(REACHABLE if name == names[0] else [])}" for name in names)
     return f"{head}[steps]\n{needed}\n\n[gates.source_quality]{gates}"
 
 

@@ -63,6 +63,7 @@ def test_any_change_is_another_contract(candidates):
         ("fills.market", "next_bar_open_v1", "fills.market"),
         ("steps.paper", ["sample_size"], "steps.paper"),
         ("steps.live", [], "steps.live"),
+        ("steps.scaled", ["monitor_clean", "monitor_clean"], "steps.scaled"),
         ("splits.holdout_ratio", Decimal("0.3"), "splits"),
         ("splits.train_ratio", 1, "splits.train_ratio"),
         ("bootstrap.seed", 0, "bootstrap.seed"),

@@ -6,6 +6,7 @@ import dagster as dg
 
 from copytrade_core.edges.stages.replay import replay_lead
 from copytrade_dagster.defs.described import CODE_VERSION, OWNERS, TABLE
+from copytrade_dagster.defs.evidence.assets import split_manifest
 from copytrade_dagster.defs.evidence.plots import equity_plot, scenario_table
 from copytrade_dagster.defs.market.assets import bars, funding
 from copytrade_dagster.defs.sources.assets import episodes
@@ -25,7 +26,7 @@ MARKET_DATA = [dg.AssetDep(asset, partition_mapping=dg.AllPartitionMapping()) fo
     specs=[
         dg.AssetSpec(
             name,
-            deps=[episodes, *MARKET_DATA],
+            deps=[episodes, split_manifest, *MARKET_DATA],
             owners=OWNERS,
             kinds=TABLE,
             code_version=CODE_VERSION,
@@ -38,7 +39,7 @@ MARKET_DATA = [dg.AssetDep(asset, partition_mapping=dg.AllPartitionMapping()) fo
     ],
 )
 def replayed(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
-    """Replays the study of one lead; trades that the bars do not cover are skipped with a reason."""
+    """Replays the study of one lead on the open parts of its split; what is not traded is skipped with a reason."""
     place, lead_id = place_of(context), context.partition_key
     with explained():
         outcome = replay_lead(place, lead_id)
