@@ -12,7 +12,7 @@ from copytrade_core.model.fill import FillModel
 from copytrade_core.model.measure import BootstrapSettings
 from copytrade_core.model.policy import PolicySpec
 from copytrade_core.model.round_trip import ReplayResult
-from copytrade_core.model.units import money_to_float
+from copytrade_core.model.units import Money, money_to_float
 
 FILL_RULES = {
     FillModel.NEXT_BAR_OPEN: "market orders fill at the open of the first bar at or after signal + delay",
@@ -36,9 +36,22 @@ class Assumption:
 
 
 def assumptions(
-    result: ReplayResult, policy: PolicySpec | None, bootstrap: BootstrapSettings
+    result: ReplayResult,
+    policy: PolicySpec | None,
+    bootstrap: BootstrapSettings,
+    *,
+    smallest_target: Money | None,
+    at_once_count: int,
 ) -> tuple[Assumption, ...]:
-    """Everything the main result rests on."""
+    """Everything the main result rests on, and the least capital at which it could have been copied whole.
+
+    Args:
+        result: the main result.
+        policy: its policy, if known.
+        bootstrap: how the interval of net was made.
+        smallest_target: the least notional per trade at which no leg is under the venue's minimum.
+        at_once_count: the most trades held at once.
+    """
     spec, costs = result.spec, result.spec.costs
     simulated = result.origin is PriceOrigin.SIMULATED
     said = [
@@ -50,7 +63,9 @@ def assumptions(
         ("Slippage", f"{costs.slippage / 100:g} bps against us on every fill", costs.source),
         (
             "Funding",
-            "paid and received at the recorded rates" if result.funding_known else "left out: rates are not stored",
+            "paid and received at the recorded rates"
+            if result.funding_known
+            else "left out where rates are not stored around a whole trade",
             "market store",
         ),
         (
@@ -70,6 +85,10 @@ def assumptions(
         said.insert(
             5, ("Sizing", f"{policy.sizing.rule}: {target:,.2f} USDT per trade, base and rungs together", "policy")
         )
+    if smallest_target is not None:
+        least = money_to_float(smallest_target)
+        words = f"{least:,.2f} USDT per trade, {least * at_once_count:,.2f} USDT for {at_once_count} at once"
+        said.append(("Smallest capital that can copy every leg", words, "venue minimums and the ladder"))
     if simulated:
         said.insert(0, ("Simulated market", "prices between the lead's trades are made up", "virtual_exchange"))
     return tuple(Assumption(name=name, value=value, source=source) for name, value, source in said)

@@ -38,7 +38,7 @@ from copytrade_core.model.measure import BootstrapSettings, Measures
 from copytrade_core.model.policy import PolicySpec
 from copytrade_core.model.round_trip import ReplayResult
 from copytrade_core.model.study import Scenario, Study
-from copytrade_core.model.units import RATE_SCALE, Ppm, money_to_float
+from copytrade_core.model.units import RATE_SCALE, Money, Ppm, money_to_float
 
 REPORT_SCHEMA_VERSION = 1
 
@@ -59,7 +59,8 @@ class ReportInputs:
 
     `policies` are by `Scenario.policy`; `legacy_runs` may be empty. So may `original_pnl` (the original study's single
     trades by rungs and source id): for that study's lead the reference data is taken then. `profit_share` is the lead's
-    own, if known; `digests` name the stored inputs.
+    own, if known; `smallest_target` the least notional per trade at which every leg meets the venue's minimum;
+    `digests` name the stored inputs.
     """
 
     lead_id: str
@@ -72,6 +73,7 @@ class ReportInputs:
     split: SplitManifest
     bootstrap: BootstrapSettings
     profit_share: Ppm | None
+    smallest_target: Money | None
     legacy_runs: Sequence[LegacyRun]
     original_pnl: Mapping[int, Mapping[str, float]]
     digests: Mapping[str, str]
@@ -178,7 +180,13 @@ def build_report(inputs: ReportInputs) -> EvidenceReport:
         },
         holdout_note=_holdout_note(inputs.split),
         legacy=compare_legacy(inputs.lead_id, inputs.legacy_runs, inputs.original_pnl or _original_pnl(inputs.lead_id)),
-        assumptions=assumptions(result, inputs.policies.get(study.main.policy), inputs.bootstrap),
+        assumptions=assumptions(
+            result,
+            inputs.policies.get(study.main.policy),
+            inputs.bootstrap,
+            smallest_target=inputs.smallest_target,
+            at_once_count=measured.overlap_max_count,
+        ),
         round_trips=trip_rows(result, inputs.data.instruments),
         equity=equity_series(result),
         prices=price_series(result, inputs.data),

@@ -134,14 +134,17 @@ class VirtualExchange(Broker):
                     yield self._fill(order, bar, price, bar.end_ms, FillModel.TOUCH)
 
     def _next_adverse(self, episode_id: str, bar: Bar) -> tuple[Order, Ticks] | None:
-        """The rung (touch model) or stop that an adverse move from the open meets first; a rung wins a tie."""
+        """The rung (touch model) or stop that an adverse move from the open meets first; a stop wins a tie.
+
+        A tie is an open beyond both: the stop has triggered, and no rung may pull it away.
+        """
         best: tuple[int, int, Order, Ticks] | None = None
         for order in self._resting(bar.market, episode_id):
             price = self._adverse_price(order, bar)
             if price is None:
                 continue
             distance = abs(bar.open - price)
-            rank = (distance, int(order.reduce_only))
+            rank = (distance, int(not order.reduce_only))
             if best is None or rank < best[:2]:
                 best = (*rank, order, price)
         return None if best is None else (best[2], best[3])

@@ -134,6 +134,7 @@ def document(project_root: Path) -> dict[str, Any]:
         split=split_signals(signals_of(seen, policies[0].signal), ratios=ratios, longest_holding_ms=72 * INTERVAL_MS),
         bootstrap=BootstrapSettings(seed=1, resamples_count=100, block_mean_count=2, confidence_ratio=0.9),
         profit_share=None,
+        smallest_target=Money(12 * 10**8),
         legacy_runs=(),
         original_pnl={},
         digests={"bars": "cd" * 32},

@@ -47,6 +47,7 @@ def inputs_of(made, *, origin=PriceOrigin.RECORDED) -> ReportInputs:
         split=split_signals(signals, ratios=ratios, longest_holding_ms=HOUR_MS),
         bootstrap=BootstrapSettings(seed=1, resamples_count=100, block_mean_count=2, confidence_ratio=0.9),
         profit_share=None,
+        smallest_target=None,
         legacy_runs=(),
         original_pnl={},
         digests={"study": "ab" * 32},

@@ -129,11 +129,12 @@ def test_adverse_orders_fill_in_the_order_the_price_meets_them():
     assert legs(fills) == [("rung1", 99_000), ("stop.1", 97_000), ("rung2", 96_000)]
 
 
-def test_a_rung_at_the_stops_price_comes_first():
+def test_an_open_beyond_stop_and_rung_triggers_the_stop_first():
     venue = exchange()
-    venue.submit(stop(99_000))
     venue.submit(limit(99_000))
-    assert next(leg for leg, _ in legs(venue.inside(bar(100_000, 100_000, 98_000, 98_000), closing=()))) == "rung1"
+    venue.submit(stop(98_500))
+    fills = venue.inside(bar(98_000, 98_000, 97_000, 97_500), closing=())
+    assert next(iter(legs(fills))) == ("stop.1", 98_000)
 
 
 def test_a_take_profit_waits_when_a_rung_filled_in_the_bar():

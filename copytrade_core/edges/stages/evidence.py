@@ -27,6 +27,7 @@ from copytrade_core.evidence.report import (
 from copytrade_core.model.market_data import MarketData
 from copytrade_core.model.source import ClosedPosition
 from copytrade_core.model.units import ppm_from_decimal
+from copytrade_core.replay.copyable_notional import smallest_target
 from copytrade_core.replay.legacy_contrarian import RUNGS_MAX, legacy_study
 from copytrade_core.sources.position_values import closed_positions
 
@@ -68,17 +69,19 @@ def lead_report(place: Workplace, lead_id: str) -> EvidenceReport:
     detail = lead_detail(place, lead_id)
     share = None if detail is None or detail.profit_share_ratio is None else detail.profit_share_ratio
     positions = closed_positions(place.lake.table("closed_positions", lead_id))
+    study, policies = load_study(place.lake, lead_id), load_policies(place.settings)
     return build_report(
         ReportInputs(
             lead_id=lead_id,
             nickname=None if detail is None else detail.nickname,
             source=_source_counts(place, lead_id),
             episodes=episodes,
-            study=load_study(place.lake, lead_id),
-            policies={policy.name: policy for policy in load_policies(place.settings).values()},
+            study=study,
+            policies={policy.name: policy for policy in policies.values()},
             data=markets.data,
             split=split_of(place, episodes),
             bootstrap=place.contract().bootstrap,
+            smallest_target=smallest_target(policies[place.settings.main_policy], study.main_result, markets.data),
             profit_share=None if share is None else ppm_from_decimal(Decimal(share)),
             legacy_runs=legacy_runs(positions, markets.data),
             original_pnl={},
