@@ -6,6 +6,7 @@ from copytrade_dagster.automation import JOBS, SCHEDULES, SENSORS
 from copytrade_dagster.defs.evidence import assets as evidence
 from copytrade_dagster.defs.evidence import checks as evidence_checks
 from copytrade_dagster.defs.leads import assets as leads
+from copytrade_dagster.defs.leads import checks as leads_checks
 from copytrade_dagster.defs.market import assets as market
 from copytrade_dagster.defs.market import checks as market_checks
 from copytrade_dagster.defs.promotion import assets as promotion
@@ -31,6 +32,7 @@ defs = dg.Definitions(
         promotion.promotion_evidence,
     ],
     asset_checks=[
+        leads_checks.universe_complete,
         sources_checks.pages_fresh,
         sources_checks.no_schema_drift,
         sources_checks.rows_accounted,

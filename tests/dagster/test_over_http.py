@@ -7,6 +7,7 @@ import pytest
 
 from copytrade_core.edges.stages.workplace import utc_now
 from copytrade_core.edges.standins.binance import USUAL_PLAN, StandinConfig, running_standin
+from copytrade_core.edges.standins.faults import Fault, FaultKind
 from copytrade_core.edges.standins.lead_records import records_from_directory
 from copytrade_core.model.bar import PriceOrigin
 from copytrade_dagster.definitions import defs
@@ -64,3 +65,16 @@ def test_todays_lead_list_is_kept_and_no_other_day_can_be_read(materialise):
     assert made["lead_lists"].metadata["pages"].value > 0
     with pytest.raises(dg.Failure, match="no past"):
         _ = materialise("lead_lists", partition="2026-01-01")
+
+
+@pytest.mark.parametrize("lie", [0, 4])
+def test_a_list_that_claims_more_leads_than_it_shows_fails_its_blocking_check(served, instance, lie):
+    served.control.set_faults([Fault(kind=FaultKind.LYING_TOTAL, path="query-list", count=lie)] if lie else [])
+    today = f"{utc_now():%Y-%m-%d}"
+    result = defs.resolve_job_def("read_lead_lists").execute_in_process(
+        instance=instance, partition_key=today, raise_on_error=False
+    )
+    (check,) = result.get_asset_check_evaluations()
+    assert (check.check_name, check.partition) == ("universe_complete", today)
+    assert (check.passed, check.blocking, result.success) == (not lie, True, not lie)
+    assert str(check.description).startswith(f"ROI 30D: 1 of {1 + lie} leads")

@@ -1,4 +1,4 @@
-"""Checks of stored data that are not gates: fresh pages, schema, rows, gaps, prices, stated assumptions.
+"""Checks of stored data that are not gates: whole lists, fresh pages, schema, rows, gaps, prices, stated assumptions.
 
 Each answers yes or no with the digest it read, what it saw, and what to do. Gates belong to `promotion`.
 """
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from copytrade_core.edges.intervals import interval_ms_of
 from copytrade_core.edges.market_store import bars_partition
+from copytrade_core.edges.stages.leads import stored_lists
 from copytrade_core.edges.stages.market import bar_sanity
 from copytrade_core.edges.stages.sources import newest_page_at
 from copytrade_core.edges.stages.study_store import load_study
@@ -17,6 +18,7 @@ from copytrade_core.edges.stages.workplace import Workplace
 from copytrade_core.model.source import LeadId
 from copytrade_core.promotion.gate_result import Gate
 from copytrade_core.sources.envelope import is_success
+from copytrade_core.sources.lead_list import ListWalk
 from copytrade_core.sources.schema_drift import EXPECTED, drift
 
 SHOWN = 20
@@ -31,6 +33,32 @@ class DataCheck:
     digest: str
     says: str
     seen: Mapping[str, object]
+
+
+def universe_complete(place: Workplace, day: str) -> DataCheck:
+    """Every public list of the day was read to its end and has the leads that it claims."""
+    head = place.lake.require("lead_lists", day)
+    lists = stored_lists(place, day)
+    return DataCheck(
+        passed=bool(lists) and all(one.is_complete for one in lists),
+        digest=head.digest,
+        says="; ".join(_list_says(one) for one in lists) or "No list is stored.",
+        seen={
+            "incomplete": [f"{one.data_type} {one.time_range}" for one in lists if not one.is_complete],
+            "short_by": {f"{one.data_type} {one.time_range}": one.short_by for one in lists},
+            "leads": len({lead for one in lists for lead in one.ids}),
+        },
+    )
+
+
+def _list_says(one: ListWalk) -> str:
+    claimed = "an unknown number of" if one.total_count is None else str(one.total_count)
+    said = f"{one.data_type} {one.time_range}: {one.distinct_count} of {claimed} leads, {one.pages_count} pages"
+    if one.unreadable_count:
+        said += f", {one.unreadable_count} rows without an id"
+    if one.fault is not None:
+        return f"{said}, {one.fault}"
+    return said if one.reached_end else f"{said}, not read to the end"
 
 
 def pages_fresh(place: Workplace, lead_id: str) -> DataCheck:

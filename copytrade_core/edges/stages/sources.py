@@ -17,7 +17,7 @@ from copytrade_core.edges.page_archive import EPOCH
 from copytrade_core.edges.page_import import ImportResult, import_directory
 from copytrade_core.edges.settings_values import http_limits
 from copytrade_core.edges.stages.workplace import SCHEMA_VERSION, StageOutcome, Workplace, parents
-from copytrade_core.model.errors import CopytradeError, NotStored
+from copytrade_core.model.errors import NotStored
 from copytrade_core.model.source import SOURCE_SCHEMA_VERSION, Endpoint, LeadId, SourcePage
 from copytrade_core.sources.envelope import SourceError, is_success
 from copytrade_core.sources.history_walk import WalkLimits
@@ -26,9 +26,6 @@ from copytrade_core.sources.normalised import NormalisedRows
 
 WALK = WalkLimits(page_rows=100, pages_max=200, restarts_max=3, short_page_asks_max=2)
 """100 rows is the largest page seen to be honoured; 200 pages are twice the longest history seen."""
-LIST_PAGES = 5
-LIST_ROWS = 30
-"""The public list gives 30 rows at most, whatever is asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +53,7 @@ def poll_lead(place: Workplace, lead_id: str) -> PollOutcome:
     lead = LeadId(lead_id)
     before = place.archive.digest(lead)
     failed: dict[str, str] = {}
-    with closing(_client(place)) as client:
+    with closing(source_client(place)) as client:
         _attempt(Endpoint.LEAD_DETAIL, client.detail, lead, failed)
         try:
             # Before the open positions, so that a close is on record when a holding is found gone.
@@ -74,7 +71,8 @@ def poll_lead(place: Workplace, lead_id: str) -> PollOutcome:
     )
 
 
-def _client(place: Workplace) -> LeadPages:
+def source_client(place: Workplace) -> LeadPages:
+    """A client of the source within the limits of the settings; the caller closes it."""
     source = place.settings.source
     return LeadPages(base_url=source.base_url, limits=http_limits(source), archive=place.archive)
 
@@ -190,48 +188,3 @@ def _store_rows(
         parents=read,
     )
     return (*tables, counted)
-
-
-def poll_lead_lists(place: Workplace, day: str) -> StageOutcome:
-    """Snapshots the public lists (ROI and PNL, 30 and 90 days) and stores which answers they were.
-
-    Raises:
-        CopytradeError: no list could be read.
-    """
-    pages: list[SourcePage] = []
-    faults: list[CopytradeError] = []
-    with closing(_client(place)) as client:
-        for data_type, time_range in (("ROI", "30D"), ("ROI", "90D"), ("PNL", "30D"), ("PNL", "90D")):
-            for number in range(1, LIST_PAGES + 1):
-                try:
-                    page = client.lead_list_page(
-                        page=number, page_rows=LIST_ROWS, time_range=time_range, data_type=data_type
-                    )
-                except SourceError as fault:
-                    faults.append(fault)
-                    break
-                pages.append(page)
-    if not pages:
-        raise faults[0]
-    return _store_pages(place, "lead_lists", day, pages)
-
-
-def poll_lead_detail(place: Workplace, lead_id: str) -> StageOutcome:
-    """Polls the lead's own page and stores which answer it was (`lead_details`)."""
-    with closing(_client(place)) as client:
-        page = client.detail(LeadId(lead_id))
-    return _store_pages(place, "lead_details", lead_id, [page])
-
-
-def _store_pages(place: Workplace, asset: str, partition: str, pages: list[SourcePage]) -> StageOutcome:
-    metadata = {"pages": len(pages), "archived_under": LISTS if asset == "lead_lists" else partition}
-    head = place.lake.put_document(
-        asset,
-        partition,
-        [{"request": page.request, "sha256": page.sha256} for page in pages],
-        schema_version=SCHEMA_VERSION,
-        code_version=place.code_version,
-        parents={},
-        metadata=metadata,
-    )
-    return StageOutcome(heads=(head,), metadata=metadata)

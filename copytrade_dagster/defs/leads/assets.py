@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from copytrade_core.edges.stages.sources import poll_lead_detail, poll_lead_lists
+from copytrade_core.edges.stages.leads import poll_lead_detail, poll_lead_lists
 from copytrade_dagster.defs.described import CODE_VERSION, HTTP, OWNERS
 from copytrade_dagster.faults import explained
 from copytrade_dagster.lineage import outcome_results
