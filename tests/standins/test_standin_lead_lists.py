@@ -23,8 +23,11 @@ from copytrade_core.sources.envelope import Blocked
 DAY = "2026-05-19"
 COUNT = 65
 """Three pages of a list: 30, 30 and 5 leads."""
-SECOND_PAGE = {"first_call": 2, "last_call": 3}
-"""A failing page is asked under both known paths."""
+
+
+def second_page(kind: FaultKind) -> Fault:
+    """The second page of the first list fails, under both known paths."""
+    return Fault(kind=kind, first_call=2, last_call=3)
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +120,7 @@ def test_a_page_short_once_is_repaired_and_one_short_for_ever_is_told(judged, pl
 
 
 def test_an_upstream_error_on_page_two_is_recorded_and_the_rest_is_kept(judged, place):
-    found = judged(Fault(kind=FaultKind.UNKNOWN_CODE, **SECOND_PAGE))
+    found = judged(second_page(FaultKind.UNKNOWN_CODE))
     assert not found.passed
     first, *others = stored_lists(place, DAY)
     assert first.fault is not None
@@ -129,7 +132,7 @@ def test_an_upstream_error_on_page_two_is_recorded_and_the_rest_is_kept(judged, 
 
 @pytest.mark.parametrize("kind", [FaultKind.WAF_FORBIDDEN, FaultKind.CONNECTION_RESET])
 def test_a_host_that_blocks_or_is_gone_ends_that_list_only(judged, place, kind):
-    found = judged(Fault(kind=kind, **SECOND_PAGE))
+    found = judged(second_page(kind))
     assert not found.passed
     first, *others = stored_lists(place, DAY)
     assert (first.pages_count, first.distinct_count, first.reached_end) == (1, 30, False)
