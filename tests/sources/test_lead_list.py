@@ -113,6 +113,13 @@ def test_a_failed_page_is_named_and_the_pages_behind_it_are_kept(page):
     assert (walk.reached_end, walk.is_complete) == (True, False)
 
 
+def test_a_claim_met_without_a_failed_page_is_no_proof(page):
+    fault = PageFault(says="UpstreamError: HTTP 503", ends_list=False)
+    walk = walked(Book(page, LEADS[:9], claim=5, at={2: [fault]}))
+    assert (walk.distinct_count, walk.short_by, walk.reached_end) == (6, 0, True)
+    assert not walk.is_complete
+
+
 @pytest.mark.parametrize(
     ("faults", "asked"), [({2: True}, [1, 2]), ({2: False, 3: False}, [1, 2, 3]), ({1: True}, [1])]
 )
