@@ -180,13 +180,7 @@ def build_report(inputs: ReportInputs) -> EvidenceReport:
         },
         holdout_note=_holdout_note(inputs.split),
         legacy=compare_legacy(inputs.lead_id, inputs.legacy_runs, inputs.original_pnl or _original_pnl(inputs.lead_id)),
-        assumptions=assumptions(
-            result,
-            inputs.policies.get(study.main.policy),
-            inputs.bootstrap,
-            smallest_target=inputs.smallest_target,
-            at_once_count=measured.overlap_max_count,
-        ),
+        assumptions=_assumptions(inputs, result, measured),
         round_trips=trip_rows(result, inputs.data.instruments),
         equity=equity_series(result),
         prices=price_series(result, inputs.data),
@@ -209,6 +203,16 @@ def _conclusion(
         measured=measured,
         stressed_nets_usdt={row.label: row.net_pnl_usdt for row in stressed},
         found=found,
+    )
+
+
+def _assumptions(inputs: ReportInputs, result: ReplayResult, measured: Measures) -> tuple[Assumption, ...]:
+    return assumptions(
+        result,
+        inputs.policies.get(inputs.study.main.policy),
+        inputs.bootstrap,
+        smallest_target=inputs.smallest_target,
+        at_once_count=measured.overlap_max_count,
     )
 
 
