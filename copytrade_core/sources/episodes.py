@@ -7,11 +7,9 @@ is reconstructed.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from decimal import Decimal
 
 from copytrade_core.model.episode import Episode, EpisodeState, Provenance, episode_id
 from copytrade_core.model.source import ClosedPosition, PositionStatus
-from copytrade_core.model.source_event import HistoryMatch, SourceClosed, SourceOpened
 
 
 def episodes_from_history(positions: Iterable[ClosedPosition], known: Iterable[Episode]) -> tuple[Episode, ...]:
@@ -53,40 +51,4 @@ def _reconstructed(position: ClosedPosition) -> Episode:
         closed_volume=position.closed_volume,
         source_id=position.source_id,
         leverage=position.leverage,
-    )
-
-
-def events_of_position(position: ClosedPosition) -> tuple[SourceOpened, SourceClosed]:
-    """The two events of a fully closed row that nobody saw live; both known only when the row was first had."""
-    assert position.status is PositionStatus.CLOSED
-    episode = _reconstructed(position)
-    opened = SourceOpened(
-        episode=episode,
-        happened_at=position.opened_at,
-        known_at=position.first_seen_at,
-        entry_price=position.avg_cost,
-        quantity=position.max_open_interest,
-    )
-    closed = SourceClosed(
-        episode=episode,
-        happened_at=position.closed_at,
-        known_at=position.first_seen_at,
-        entry_price=position.avg_cost,
-        exit_price=position.avg_close_price,
-        match=_own_proof(position),
-    )
-    return opened, closed
-
-
-def _own_proof(position: ClosedPosition) -> HistoryMatch:
-    return HistoryMatch(
-        source_id=position.source_id,
-        page_sha256=position.page_sha256,
-        opened_at=position.opened_at,
-        closed_at=position.closed_at,
-        entry_price=position.avg_cost,
-        exit_price=position.avg_close_price,
-        opened_before_first_seen_s=Decimal(0),
-        closed_after_last_seen_s=Decimal(0),
-        entry_deviation_ratio=Decimal(0),
     )

@@ -1,11 +1,10 @@
-"""Rows of the normalised tables <-> the values of `model.source`, without loss.
+"""Rows of the normalised tables -> the values of `model.source`, without loss.
 
 Nothing is checked or repaired here: the tables hold only usable rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -23,8 +22,7 @@ from copytrade_core.model.source import (
     RejectReason,
     UnusableRow,
 )
-from copytrade_core.sources.exact_text import E8, decimal_e8
-from copytrade_core.sources.schemas import CLOSED_POSITION_SCHEMA, OPEN_POSITION_SCHEMA
+from copytrade_core.sources.exact_text import decimal_e8
 
 
 def closed_positions(frame: pl.DataFrame) -> tuple[ClosedPosition, ...]:
@@ -97,30 +95,6 @@ def unusable_row_values(frame: pl.DataFrame) -> tuple[UnusableRow, ...]:
         )
         for row in frame.iter_rows(named=True)
     )
-
-
-def closed_position_frame(positions: Iterable[ClosedPosition]) -> pl.DataFrame:
-    """Values as `CLOSED_POSITION_SCHEMA` rows."""
-    return _frame(positions, CLOSED_POSITION_SCHEMA)
-
-
-def open_position_frame(snapshots: Iterable[OpenPositionSnapshot]) -> pl.DataFrame:
-    """Values as `OPEN_POSITION_SCHEMA` rows."""
-    return _frame(snapshots, OPEN_POSITION_SCHEMA)
-
-
-def _frame(values: Iterable[ClosedPosition | OpenPositionSnapshot], schema: pl.Schema) -> pl.DataFrame:
-    records = [{name: _cell(value, name) for name in schema} for value in values]
-    return pl.DataFrame(records, schema=schema)
-
-
-def _cell(value: ClosedPosition | OpenPositionSnapshot, column: str) -> object:
-    cell = getattr(value, column.removesuffix("_e8"))
-    if isinstance(cell, Decimal):
-        scaled = cell * E8
-        assert scaled == scaled.to_integral_value(), f"{column}: {cell} has more than eight decimals"
-        return int(scaled)
-    return cell.value if isinstance(cell, Side | MarginMode | PositionStatus) else cell
 
 
 def _utc(value: datetime) -> datetime:

@@ -164,11 +164,6 @@ class SchemaDrift:
     retyped: tuple[Retyped, ...]
 
     @property
-    def warns(self) -> bool:
-        """Whether someone should look: a field we do not know."""
-        return bool(self.new)
-
-    @property
     def blocks(self) -> bool:
         """Whether rows may be misread: a field we rely on is gone or of another kind."""
         return bool(self.missing or self.retyped)

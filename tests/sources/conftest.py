@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from decimal import Decimal
+from enum import Enum
 from typing import Any
 
+import polars as pl
 import pytest
 
 from copytrade_core.model.source import Endpoint, LeadId, SourcePage
@@ -95,3 +99,20 @@ class Pages:
 @pytest.fixture(scope="session")
 def pages() -> Pages:
     return Pages()
+
+
+@pytest.fixture(scope="session")
+def frame_of_values() -> Callable[[Iterable[object], pl.Schema], pl.DataFrame]:
+    """Values written back as the rows of a schema: proof that reading them lost nothing."""
+
+    def cell(value: object, column: str) -> object:
+        found = getattr(value, column.removesuffix("_e8"))
+        if isinstance(found, Decimal):
+            assert found * 10**8 == int(found * 10**8), f"{column}: {found} has more than eight decimals"
+            return int(found * 10**8)
+        return found.value if isinstance(found, Enum) else found
+
+    def frame(values: Iterable[object], schema: pl.Schema) -> pl.DataFrame:
+        return pl.DataFrame([{name: cell(value, name) for name in schema} for value in values], schema=schema)
+
+    return frame

@@ -31,7 +31,7 @@ from copytrade_core.model.source_event import (
     SourceMissing,
     SourceOpened,
 )
-from copytrade_core.sources.episodes import episodes_from_history, events_of_position
+from copytrade_core.sources.episodes import episodes_from_history
 from copytrade_core.sources.first_seen import FirstSeenLedger, FirstSeenRules, advance, empty_ledger
 from copytrade_core.sources.history_match import MatchTolerances
 from copytrade_core.sources.poll_pages import read_poll
@@ -390,9 +390,6 @@ def test_closed_history_is_reconstructed_unless_a_known_episode_claims_the_row()
     episodes = episodes_from_history(rows, [closed.episode])
     assert sorted(episode.provenance.value for episode in episodes) == ["observed", "reconstructed"]
     assert episodes_from_history(rows, episodes) == episodes
-    opened, ended = events_of_position(row(-5, 8))
-    assert (opened.happened_at, opened.known_at, ended.happened_at) == (at(-5), at(8), at(8))
-    assert ended.match.source_id == row(-5, 8).source_id
 
 
 def test_rows_learned_later_change_no_earlier_decision() -> None:

@@ -15,11 +15,7 @@ from copytrade_core.model.source import LeadId, RejectReason
 from copytrade_core.sources.consistency import check_consistency
 from copytrade_core.sources.normalise_history import iter_normalised_history, normalise_history
 from copytrade_core.sources.normalised import joined
-from copytrade_core.sources.position_values import (
-    closed_position_frame,
-    closed_positions,
-    unusable_row_values,
-)
+from copytrade_core.sources.position_values import closed_positions, unusable_row_values
 from copytrade_core.sources.schemas import CLOSED_POSITION_SCHEMA
 
 SAMPLE = Path("data/sample/leads/4751838302089254401/position_history_pages_raw.json")
@@ -55,9 +51,9 @@ def test_recorded_profit_is_volume_times_price_move_to_1e_9(pages: Any, project_
     assert (found.pnl_differs_count, found.update_lags_count) == (1, 1)
 
 
-def test_values_and_frames_are_the_same_facts(pages: Any, project_root: Path) -> None:
+def test_values_and_frames_are_the_same_facts(pages: Any, frame_of_values: Any, project_root: Path) -> None:
     frame = normalise_history([pages.history(*recorded_rows(project_root))]).positions
-    assert closed_position_frame(closed_positions(frame)).equals(frame)
+    assert frame_of_values(closed_positions(frame), CLOSED_POSITION_SCHEMA).equals(frame)
 
 
 BAD_ROWS: list[tuple[dict[str, Any], RejectReason, str]] = [

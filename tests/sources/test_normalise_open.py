@@ -11,7 +11,8 @@ from copytrade_core.model.side import Side
 from copytrade_core.model.source import Endpoint, RejectReason
 from copytrade_core.sources.envelope import HiddenPositions, MalformedPage
 from copytrade_core.sources.normalise_open import normalise_open
-from copytrade_core.sources.position_values import open_position_frame, open_snapshots, unusable_row_values
+from copytrade_core.sources.position_values import open_snapshots, unusable_row_values
+from copytrade_core.sources.schemas import OPEN_POSITION_SCHEMA
 
 
 def test_recorded_zero_slots_are_not_positions(pages: Any, real_data: Path) -> None:
@@ -37,13 +38,13 @@ def test_the_side_is_the_slot_s_or_the_amount_s_sign(pages: Any, side: str, amou
     assert (snapshot.side, snapshot.amount) == (expected, Decimal("0.5"))
 
 
-def test_a_live_slot_becomes_a_snapshot(pages: Any) -> None:
+def test_a_live_slot_becomes_a_snapshot(pages: Any, frame_of_values: Any) -> None:
     frame = normalise_open([pages.open(pages.slot(), pages.slot(symbol="ETHUSDT", positionAmount="0"))]).positions
     (snapshot,) = open_snapshots(frame)
     assert (snapshot.entry_price, snapshot.mark_price) == (Decimal("76000.1"), Decimal("76025.1"))
     assert (snapshot.leverage, snapshot.margin_mode.value) == (Decimal(5), "cross")
     assert snapshot.observed_at == pages.received
-    assert open_position_frame([snapshot]).equals(frame)
+    assert frame_of_values([snapshot], OPEN_POSITION_SCHEMA).equals(frame)
 
 
 def test_a_both_slot_without_quantity_is_neither_long_nor_short(pages: Any) -> None:

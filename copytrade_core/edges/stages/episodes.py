@@ -15,14 +15,12 @@ from copytrade_core.edges.stages.record_table import frame_of, records_of
 from copytrade_core.edges.stages.workplace import SCHEMA_VERSION, StageOutcome, Workplace, parents
 from copytrade_core.model.episode import Episode
 from copytrade_core.model.source import ClosedPosition, Endpoint, LeadId, SourcePage
-from copytrade_core.sources.envelope import HiddenPositions, SourceError, read_payload
 from copytrade_core.sources.episodes import episodes_from_history
 from copytrade_core.sources.first_seen import FirstSeenRules, advance, empty_ledger
 from copytrade_core.sources.history_match import MatchTolerances
-from copytrade_core.sources.lead_detail import read_lead_detail
-from copytrade_core.sources.normalise_open import normalise_open
-from copytrade_core.sources.position_values import closed_positions, open_snapshots, unusable_row_values
-from copytrade_core.sources.source_poll import PositionsFailed, PositionsSeen, SourcePoll
+from copytrade_core.sources.poll_pages import read_poll
+from copytrade_core.sources.position_values import closed_positions
+from copytrade_core.sources.source_poll import SourcePoll
 
 RULES = FirstSeenRules(
     tolerances=MatchTolerances(
@@ -112,29 +110,14 @@ def _polls(archive: PageArchive, lead_id: LeadId, history: Sequence[ClosedPositi
     details = [answers.of(seen) for seen in archive.observations(lead_id, Endpoint.LEAD_DETAIL)]
     seen = sorted(archive.observations(lead_id, Endpoint.OPEN_POSITIONS), key=lambda one: one.received_at_us)
     for page in map(answers.of, seen):
-        yield SourcePoll(
-            lead_id=lead_id,
-            observed_at=page.received_at,
-            positions=_positions(page, _visible(details, page.received_at)),
+        yield read_poll(
+            page,
+            detail=_same_cycle(details, page.received_at),
             history=tuple(row for row in history if row.first_seen_at <= page.received_at),
         )
 
 
-def _visible(details: Sequence[SourcePage], at: datetime) -> bool | None:
-    same_cycle = [page for page in details if 0 <= (at - page.received_at).total_seconds() <= SAME_CYCLE_S]
-    if not same_cycle:
-        return None
-    try:
-        return read_lead_detail(max(same_cycle, key=lambda page: page.received_at)).positions_visible
-    except SourceError:
-        return None
-
-
-def _positions(page: SourcePage, visible: bool | None) -> PositionsSeen | PositionsFailed:  # noqa: FBT001 - three-valued fact
-    try:
-        _ = read_payload(page)
-    except SourceError as fault:
-        return PositionsFailed(error=type(fault).__name__, is_hidden=isinstance(fault, HiddenPositions))
-    rows = normalise_open([page])
-    snapshots = tuple(replace(shot, observed_at=page.received_at) for shot in open_snapshots(rows.positions))
-    return PositionsSeen(snapshots=snapshots, unusable=unusable_row_values(rows.unusable), positions_visible=visible)
+def _same_cycle(details: Sequence[SourcePage], at: datetime) -> SourcePage | None:
+    """The detail answer that came with an open-positions answer, if one did."""
+    same_cycle = (page for page in details if 0 <= (at - page.received_at).total_seconds() <= SAME_CYCLE_S)
+    return max(same_cycle, key=lambda page: page.received_at, default=None)
