@@ -91,7 +91,7 @@ class TickColumn:
 
 
 def ticks_of(rows: Rows, field: str, tick_size: Decimal, *, may_round: bool) -> TickColumn:
-    """Exact ticks of a price column, from its text; no float is involved.
+    """Exact ticks of a price column, from its text: `units.ticks_nearest` a column at a time; no float is involved.
 
     Args:
         rows: the text.

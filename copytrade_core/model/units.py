@@ -84,14 +84,6 @@ def funding_rate_from_decimal(value: Decimal) -> FundingRate:
     return FundingRate(rate)
 
 
-def ticks_exact(price: Decimal, tick_size: Decimal) -> Ticks | None:
-    """The price in ticks when it lies on the grid and fits int32, else None."""
-    count = price / tick_size
-    if count != count.to_integral_value() or not 0 < count <= TICKS_MAX:
-        return None
-    return Ticks(int(count))
-
-
 def ticks_up(price: Decimal, tick_size: Decimal) -> Ticks:
     """What a buyer pays: the price rounded up to the grid."""
     return _ticks(price, tick_size, ROUND_CEILING)

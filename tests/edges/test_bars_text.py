@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from copytrade_core.edges.bars_text import Rows, ticks_of, times_ms, volumes_of
-from copytrade_core.model.errors import BadInput, Where
-from copytrade_core.model.units import TICKS_MAX
+from copytrade_core.model.errors import BadInput, OutOfBounds, Where
+from copytrade_core.model.units import ticks_nearest
 
 TICK_SIZES = st.sampled_from([Decimal(text) for text in ("0.1", "0.01", "0.001", "0.5", "0.25", "0.0001", "5", "1E+1")])
 
@@ -28,18 +28,20 @@ def column(values: list[str | None]) -> Rows:
     TICK_SIZES,
     st.booleans(),
 )
-def test_ticks_equal_decimal_arithmetic(prices: list[Decimal], tick_size: Decimal, scientific: bool) -> None:
+def test_a_column_of_prices_is_rounded_as_one_price_is(
+    prices: list[Decimal], tick_size: Decimal, scientific: bool
+) -> None:
     text = [f"{price:E}" if scientific else f"{price:f}" for price in prices]
-    counts = [price / tick_size for price in prices]
-    expected = [int(count.to_integral_value(rounding=ROUND_HALF_EVEN)) for count in counts]
-    if not all(0 < count <= TICKS_MAX for count in expected):
+    try:
+        expected = [ticks_nearest(price, tick_size) for price in prices]
+    except OutOfBounds:
         with pytest.raises(BadInput):
             ticks_of(column([*text]), "open", tick_size, may_round=True)
         return
     found = ticks_of(column([*text]), "open", tick_size, may_round=True)
     assert found.ticks.tolist() == expected
     assert found.ticks.dtype == np.int32
-    off = [index for index, count in enumerate(counts) if count != count.to_integral_value()]
+    off = [index for index, price in enumerate(prices) if price % tick_size]
     assert found.off_grid_count == len(off)
     if off:
         with pytest.raises(BadInput, match="off the tick grid") as fault:
