@@ -63,14 +63,6 @@ class InstrumentTable:
             )
         return found
 
-    def at_venue(self, market: str, venue: str) -> Instrument:
-        """The rules our orders obey: the market's tick with the venue's step and minimums; see `follower_rules`.
-
-        Raises:
-            BadConfig: no such market or venue.
-        """
-        return follower_rules(self.market(market), self.venue(venue))
-
     def venue(self, venue: str) -> VenueRules:
         """The rules of a follower's venue.
 

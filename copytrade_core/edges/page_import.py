@@ -23,7 +23,6 @@ from copytrade_core.sources.normalise_open import normalise_open
 from copytrade_core.sources.normalised import NormalisedRows
 
 STUDY_FILES = ("summary.json",)
-STUDY_SUFFIX = "_trades.csv"
 CSV_FILE = "positions.csv"
 
 

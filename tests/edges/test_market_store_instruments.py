@@ -8,7 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from copytrade_core.edges.instrument_files import load_instrument_table, read_exchange_info, read_lean_table
+from copytrade_core.edges.instrument_files import (
+    follower_rules,
+    load_instrument_table,
+    read_exchange_info,
+    read_lean_table,
+)
 from copytrade_core.model.errors import BadConfig, BadInput
 
 BTC = "BTC/USDT:USDT"
@@ -39,7 +44,7 @@ def test_the_projects_own_table_is_whole_and_says_what_is_assumed(project_root: 
     assert table.market("ETH/USDT:USDT").tick_size == Decimal("0.01")
     assert all("assumed: " in instrument.source for instrument in table.instruments.values())
     for market in table.instruments:
-        ours = table.at_venue(market, "paper")
+        ours = follower_rules(table.market(market), table.venue("paper"))
         assert ours.tick_size == table.market(market).tick_size
         assert (ours.step_size, ours.min_quantity, ours.min_notional) == (Decimal("0.0001"), 1, 2 * 10**8)
         assert table.market(market).source in ours.source
@@ -53,7 +58,7 @@ def test_a_market_or_venue_that_is_not_in_the_table_is_named(tmp_path: Path) -> 
     with pytest.raises(BadConfig, match="XRP/USDT:USDT has no trading rules"):
         table.market("XRP/USDT:USDT")
     with pytest.raises(BadConfig, match="No venue 'moon'; there are: paper"):
-        table.at_venue(BTC, "moon")
+        table.venue("moon")
 
 
 @pytest.mark.parametrize(

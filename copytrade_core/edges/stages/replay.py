@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from copytrade_core.edges.lake import Head
 from copytrade_core.edges.settings_values import replay_spec
 from copytrade_core.edges.stages.episodes import load_episodes
 from copytrade_core.edges.stages.market_data import load_markets
@@ -111,12 +110,3 @@ def summary(study: Study) -> dict[str, object]:
 
 def _net_usdt(result: ReplayResult) -> float:
     return money_to_float(sum(trip.pnl for trip in result.round_trips))
-
-
-def study_heads(place: Workplace, lead_id: str) -> tuple[Head, ...]:
-    """Heads of the stored study: document, round trips, fills, equity.
-
-    Raises:
-        NotStored: nothing was replayed.
-    """
-    return tuple(place.lake.require(asset, lead_id) for asset in ("study", "round_trips", "fills", "equity"))

@@ -68,10 +68,7 @@ NEEDS_COUNT = frozenset({
     FaultKind.SHORT_PAGE,
 })  # fmt: skip
 HIDING = frozenset({FaultKind.HIDDEN_PORTFOLIO, FaultKind.HIDDEN_POSITIONS_NULL})
-CONTENT_FAULTS = frozenset(
-    {*HIDING, FaultKind.BUSY_FIRST, FaultKind.SHIFTING_PAGES, FaultKind.LYING_TOTAL, FaultKind.SHORT_PAGE}
-)
-"""Faults inside a well-formed answer of the copy-trading app; all others are the same for every path."""
+"""Faults that hide a lead or its positions."""
 
 WAF_PAGE = b"<!DOCTYPE html><html><head><title>Access denied</title></head><body>Request blocked.</body></html>"
 
