@@ -5,10 +5,8 @@ Files, HTML and Markdown belong to `edges`; thresholds of promotion belong to `p
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import cast
 
 from copytrade_core.evidence.assumptions import Assumption, assumptions
@@ -21,6 +19,7 @@ from copytrade_core.evidence.baselines import (
     lead_record,
 )
 from copytrade_core.evidence.conclusion import Conclusion, conclude
+from copytrade_core.evidence.counts import Counts, SourceCounts, counts_of
 from copytrade_core.evidence.findings import STANDARD_LIMITS, Finding, findings
 from copytrade_core.evidence.legacy_comparison import LegacyComparison, LegacyRun, compare_legacy
 from copytrade_core.evidence.measures import measures
@@ -32,7 +31,7 @@ from copytrade_core.evidence.plain_json import plain
 from copytrade_core.evidence.plot_series import EquitySeries, PriceSeries, equity_series, price_series
 from copytrade_core.evidence.splits import SplitManifest, manifest_document
 from copytrade_core.evidence.trip_rows import TripRow, trip_rows
-from copytrade_core.model.episode import Episode, EpisodeState
+from copytrade_core.model.episode import Episode
 from copytrade_core.model.market_data import MarketData
 from copytrade_core.model.measure import BootstrapSettings, Measures
 from copytrade_core.model.policy import PolicySpec
@@ -41,16 +40,6 @@ from copytrade_core.model.study import Scenario, Study
 from copytrade_core.model.units import RATE_SCALE, Money, Ppm, money_to_float
 
 REPORT_SCHEMA_VERSION = 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceCounts:
-    """What was read of the lead: `rows_count` = `normalised_count` + rejected + duplicates."""
-
-    rows_count: int
-    normalised_count: int
-    duplicates_count: int
-    rejected: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,21 +92,6 @@ class ScenarioRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Counts:
-    """From rows to trades; reasons are counted. Times are ISO 8601 UTC, None without a trade."""
-
-    source: SourceCounts
-    episodes_count: int
-    closed_count: int
-    tested_count: int
-    skipped: Mapping[str, int]
-    blocked: Mapping[str, int]
-    markets: Mapping[str, int]
-    first_signal_at: str | None
-    last_exit_at: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class EvidenceReport:
     """The whole report, of train and validation: `holdout_note` says how many signals were kept from the replay."""
 
@@ -164,7 +138,7 @@ def build_report(inputs: ReportInputs) -> EvidenceReport:
         policy=study.main.policy,
         initial_equity_usdt=money_to_float(result.spec.initial_equity),
         conclusion=_conclusion(inputs, measured, stressed, found),
-        counts=_counts(inputs, result),
+        counts=counts_of(inputs.source, inputs.episodes, result),
         strategies=strategies,
         lead_record=lead_record(inputs.episodes, notional_usdt=_trade_notional_usdt(inputs, measured)),
         buy_and_hold=_buy_and_hold(inputs, result),
@@ -240,25 +214,6 @@ def _scenario_row(name: str, scenario: Scenario, study: Study) -> ScenarioRow:
         net_pnl_usdt=money_to_float(net),
         net_ratio=net / result.spec.initial_equity,
     )
-
-
-def _counts(inputs: ReportInputs, result: ReplayResult) -> Counts:
-    trips = result.round_trips
-    return Counts(
-        source=inputs.source,
-        episodes_count=len(inputs.episodes),
-        closed_count=sum(episode.state is EpisodeState.CLOSED for episode in inputs.episodes),
-        tested_count=len(trips),
-        skipped=dict(sorted(Counter(skip.reason for skip in result.skipped).items())),
-        blocked=dict(sorted(Counter(str(block.reason) for block in result.blocked).items())),
-        markets=dict(sorted(Counter(str(trip.market) for trip in trips).items())),
-        first_signal_at=_iso(min(trip.signal_at_ms for trip in trips)) if trips else None,
-        last_exit_at=_iso(max(trip.exited_at_ms for trip in trips)) if trips else None,
-    )
-
-
-def _iso(at_ms: int) -> str:
-    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="seconds")
 
 
 def _trade_notional_usdt(inputs: ReportInputs, measured: Measures) -> float:

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from copytrade_core.evidence.counts import SourceCounts
 from copytrade_core.evidence.plot_series import equity_series, thinned_indices
-from copytrade_core.evidence.report import ReportInputs, SourceCounts, build_report, report_document
+from copytrade_core.evidence.report import ReportInputs, build_report, report_document
 from copytrade_core.evidence.splits import Signal, SplitRatios, split_signals
 from copytrade_core.model.bar import PriceOrigin
 from copytrade_core.model.measure import BootstrapSettings

@@ -15,12 +15,12 @@ from copytrade_core.edges.stages.replay import lead_detail
 from copytrade_core.edges.stages.split import split_of
 from copytrade_core.edges.stages.study_store import load_study
 from copytrade_core.edges.stages.workplace import StageOutcome, Workplace, parents
+from copytrade_core.evidence.counts import SourceCounts
 from copytrade_core.evidence.legacy_comparison import LegacyRun
 from copytrade_core.evidence.report import (
     REPORT_SCHEMA_VERSION,
     EvidenceReport,
     ReportInputs,
-    SourceCounts,
     build_report,
     report_document,
 )
