@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from copytrade_core.cli.options import JsonFlag, LeadOption
-from copytrade_core.cli.output import answer, say, table
+from copytrade_core.cli.options import Correction, JsonFlag, LeadOption, MarketOption
+from copytrade_core.cli.output import answer, draw_facts, say, table
 from copytrade_core.cli.workplace import workplace
 
 if TYPE_CHECKING:
@@ -29,8 +29,18 @@ def add_to(app: typer.Typer) -> None:
 @group.command("import")
 def import_bars(
     path: Annotated[Path, typer.Argument()],
-    market: Annotated[str, typer.Option("--market", metavar="NAME", help="Unified name, BTC/USDT:USDT.")],
+    market: MarketOption,
     interval: Annotated[str, typer.Option("--interval", metavar="TEXT", help="Bar interval, such as 5m.")],
+    obtained_at: Annotated[
+        str | None,
+        typer.Option(
+            "--obtained-at",
+            metavar="INSTANT",
+            help="When the file was downloaded (2026-05-02T08:00:00Z or a day): a bar open then is dropped.",
+        ),
+    ] = None,
+    correction: Correction = None,
+    exact: Annotated[bool, typer.Option("--exact", help="A price off the tick grid is an error, not rounded.")] = False,
     json_output: JsonFlag = False,
 ) -> None:
     """Import bars of one market from a file; all of it or nothing.
@@ -39,11 +49,21 @@ def import_bars(
 
     Example: copytrade bars import BTCUSDT_5m.csv.gz --market BTC/USDT:USDT --interval 5m
     """
-    from copytrade_core.edges.stages.market import import_bars_file
+    from copytrade_core.edges.bars_parse import DataKind
+    from copytrade_core.edges.intervals import instant_of_text
+    from copytrade_core.edges.stages.market_files import import_bars_file
 
-    result = import_bars_file(workplace(), path=path, market=market, interval=interval)
+    result = import_bars_file(
+        workplace(),
+        path=path,
+        market=market,
+        interval=interval,
+        kind=DataKind.VENUE if exact else DataKind.FOREIGN,
+        obtained_at=None if obtained_at is None else instant_of_text(obtained_at, "--obtained-at"),
+        correction=correction,
+    )
     payload = dict(result.metadata)
-    answer(payload, as_json=json_output, render=lambda to: _draw_facts(to, payload))
+    answer(payload, as_json=json_output, render=lambda to: draw_facts(to, payload, title="imported"))
 
 
 @group.command("fetch")
@@ -97,7 +117,3 @@ def _draw_spans(to: Console, rows: list[dict[str, object]]) -> None:
         say("no bars are stored; import some: copytrade bars import PATH --market BTC/USDT:USDT --interval 5m", to=to)
         return
     table(to, STATUS_COLUMNS, [list(row.values()) for row in rows], title=None, right=("bars", "missing"))
-
-
-def _draw_facts(to: Console, payload: dict[str, object]) -> None:
-    table(to, ("what", "value"), payload.items(), title="imported", right=())

@@ -19,6 +19,14 @@ if TYPE_CHECKING:
 JsonFlag = Annotated[bool, typer.Option("--json", help="One JSON object on standard output and nothing else.")]
 LeadOption = Annotated[str, typer.Option("--lead", metavar="ID", help="The lead's portfolio id.")]
 OptionalLead = Annotated[str | None, typer.Option("--lead", metavar="ID", help="The lead's portfolio id.")]
+Correction = Annotated[
+    str | None,
+    typer.Option("--correction", metavar="REASON", help="Replace stored rows that differ; the reason is kept."),
+]
+MarketOption = Annotated[str, typer.Option("--market", metavar="NAME", help="Unified name, BTC/USDT:USDT.")]
+OptionalMarket = Annotated[
+    str | None, typer.Option("--market", metavar="NAME", help="Unified name, BTC/USDT:USDT; without it all.")
+]
 
 
 def config_file() -> Path | None:

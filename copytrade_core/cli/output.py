@@ -71,6 +71,11 @@ def table(
     to.print(drawn)
 
 
+def draw_facts(to: Console, payload: Payload, *, title: str | None) -> None:
+    """An object's fields, one per line."""
+    table(to, ("what", "value"), payload.items(), title=title, right=())
+
+
 def shown_cell(value: object) -> str:
     """A cell's text: absent is a dash, numbers have at most six significant digits."""
     if value is None:

@@ -1,4 +1,4 @@
-"""Bar intervals and months as they are written in file names, partitions and requests.
+"""Bar intervals, months and instants as they are written in file names, partitions, requests and options.
 
 Bars themselves do not belong here.
 """
@@ -42,6 +42,27 @@ def interval_text(interval_ms: int) -> str:
         if interval_ms > 0 and interval_ms % UNIT_MS[unit] == 0 and DAY_MS % interval_ms == 0:
             return f"{interval_ms // UNIT_MS[unit]}{unit}"
     raise BadInput(f"{interval_ms} ms is not a bar interval", where=Where(field="interval_ms"))
+
+
+def instant_of_text(text: str, field: str) -> datetime:
+    """A day (`2026-05-02`, its first moment in UTC) or an instant with its offset (`2026-05-02T08:00:00Z`).
+
+    Raises:
+        BadInput: neither; names the field.
+    """
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is not None and at.tzinfo is None and len(text) == len("2026-05-02"):
+        at = at.replace(tzinfo=UTC)
+    if at is None or at.tzinfo is None:
+        raise BadInput(
+            f"{text!r} is neither a day nor an instant with its offset",
+            where=Where(field=field),
+            next_step="Write it as 2026-05-02 or 2026-05-02T08:00:00Z",
+        )
+    return at.astimezone(UTC)
 
 
 def month_of(time_ms: int) -> str:

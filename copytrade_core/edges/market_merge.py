@@ -147,7 +147,7 @@ def _conflict(table: StoredTable, partition: str, row: Mapping[str, object], pro
     return BadInput(
         f"{partition}: {field} at {at:%Y-%m-%d %H:%M:%S} UTC is {stored} in the store, {row[field]} here",
         where=Where(file=provenance.file, row=int(str(row["row"])), field=field),
-        next_step="Find out which is right; replacing what is stored needs a correction with a reason",
+        next_step=f"Find out which is right; to replace it: copytrade {table.asset} import ... --correction REASON",
     )
 
 

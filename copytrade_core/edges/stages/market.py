@@ -1,14 +1,12 @@
-"""The market stages: bars and funding of one market and month, fetched or imported, and how sane they are.
+"""The market stages: bars and funding of one market and month, fetched, and how sane they are.
 
-How answers and files are read belongs to `http_market` and `bars_import`.
+How answers are read belongs to `http_market`; what somebody saved in files to `market_files`.
 """
 
 from __future__ import annotations
 
 from contextlib import closing
-from pathlib import Path
 
-from copytrade_core.edges.bars_import import import_bars
 from copytrade_core.edges.intervals import epoch_ms, instant, interval_ms_of, month_span_ms
 from copytrade_core.edges.market_refresh import refresh_bars, refresh_funding
 from copytrade_core.edges.market_store import bars_partition, funding_partition, load_bars
@@ -110,39 +108,6 @@ def bar_sanity(place: Workplace, market: str, month: str) -> BarSanity:
         start_ms=max(start_ms, series.start_ms),
         end_ms=min(end_ms, series.end_ms),
         limits=LIMITS,
-    )
-
-
-def import_bars_file(place: Workplace, *, path: Path, market: str, interval: str) -> StageOutcome:
-    """Imports bars of one market from a file; all of it or nothing.
-
-    Raises:
-        BadInput: the file cannot be used; names file, row and field.
-        BadConfig: the market has no trading rules.
-    """
-    result = import_bars(
-        place.lake,
-        path,
-        market=market,
-        interval_ms=interval_ms_of(interval),
-        instrument=market_rules(place, market),
-        code_version=place.code_version,
-    )
-    return StageOutcome(
-        heads=result.heads,
-        metadata={
-            "market": str(result.market),
-            "interval": interval,
-            "rows": result.rows,
-            "first": result.first.isoformat(),
-            "last": result.last.isoformat(),
-            "months": list(result.months),
-            "gaps": [{"open_time_ms": gap.open_time_ms, "missing_count": gap.missing_count} for gap in result.gaps],
-            "off_grid_count": result.off_grid_count,
-            "dropped_open_bar": result.dropped_open_bar,
-            "last_bar_doubtful": result.last_bar_doubtful,
-            "file_sha256": result.file_sha256,
-        },
     )
 
 
