@@ -36,6 +36,7 @@ defs = dg.Definitions(
         sources_checks.pages_fresh,
         sources_checks.no_schema_drift,
         sources_checks.rows_accounted,
+        sources_checks.rows_consistent,
         market_checks.no_gaps,
         market_checks.prices_sane,
         evidence_checks.assumptions_stated,

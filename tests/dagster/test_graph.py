@@ -105,6 +105,25 @@ def test_a_lost_row_is_noticed(derive, project, instance):
     assert found.description == "12 rows = 11 usable + 0 unusable + 0 duplicates"
 
 
+def test_a_profit_that_its_prices_do_not_give_is_noticed(derive, project, instance):
+    assert checked(derive())["rows_consistent"].passed
+    place = project.place()
+    frame = place.lake.table("closed_positions", project.lead)
+    head = place.lake.require("closed_positions", project.lead)
+    _ = place.lake.put_table(
+        "closed_positions",
+        project.lead,
+        frame.with_columns(closing_pnl_e8=-pl.col("closing_pnl_e8")),
+        schema_version=head.schema_version,
+        code_version=head.code_version,
+        parents=head.parents,
+    )
+    found = check_alone(instance, "closed_positions", "rows_consistent", partition_key=project.lead)
+    assert not found.passed
+    assert "12 publish another profit" in found.description
+    assert found.severity is dg.AssetCheckSeverity.ERROR
+
+
 def test_a_lead_that_nobody_polled_fails_with_what_to_do(project, instance):
     instance.add_dynamic_partitions("lead", ["1"])
     job = defs.resolve_job_def("derive_lead")

@@ -49,6 +49,26 @@ def test_recorded_profit_is_volume_times_price_move_to_1e_9(pages: Any, project_
     wrong = normalise_history([pages.history(pages.row(closingPnl=-11730.06, updateTime=1779131766622 - 5000))])
     found = check_consistency(wrong.positions, pnl_error_ratio_max=1e-9)
     assert (found.pnl_differs_count, found.update_lags_count) == (1, 1)
+    assert not found.holds
+
+
+def test_rounded_prices_of_a_cheap_coin_are_no_disagreement_and_a_wrong_sign_is(pages: Any) -> None:
+    cheap = {"symbol": "PEPEUSDT", "avgCost": 0.00001001, "avgClosePrice": 0.00001003, "maxOpenInterest": 10**9}
+    cheap["closedVolume"] = 10**9
+    for profit, differs in ((20.0, 0), (24.9, 0), (10.1, 0), (35.0, 1), (-20.0, 1)):
+        frame = normalise_history([pages.history(pages.row(**cheap, closingPnl=profit))]).positions
+        assert frame.height == 1
+        assert check_consistency(frame, pnl_error_ratio_max=1e-6).pnl_differs_count == differs, profit
+
+
+def test_a_position_that_is_there_twice_is_repeated_and_a_partial_close_is_not_judged(pages: Any) -> None:
+    frame = normalise_history([pages.history(pages.row())]).positions
+    found = check_consistency(pl.concat([frame, frame]), pnl_error_ratio_max=1e-6)
+    assert (found.repeated_count, found.holds, len(found.repeated)) == (2, False, 2)
+    partial = frame.with_columns(status=pl.lit("partially_closed"), closing_pnl_e8=pl.lit(0, pl.Int64))
+    found = check_consistency(pl.concat([frame, partial]), pnl_error_ratio_max=1e-6)
+    assert (found.rows_count, found.holds) == (1, True)
+    assert check_consistency(frame.clear(), pnl_error_ratio_max=1e-6).holds
 
 
 def test_values_and_frames_are_the_same_facts(pages: Any, frame_of_values: Any, project_root: Path) -> None:

@@ -17,12 +17,16 @@ from copytrade_core.edges.stages.study_store import load_study
 from copytrade_core.edges.stages.workplace import Workplace
 from copytrade_core.model.source import LeadId
 from copytrade_core.promotion.gate_result import Gate
+from copytrade_core.sources.consistency import check_consistency
 from copytrade_core.sources.envelope import is_success
 from copytrade_core.sources.lead_list import ListWalk
 from copytrade_core.sources.schema_drift import EXPECTED, drift
 
 SHOWN = 20
 """Gaps and jumps listed one by one; the rest is counted."""
+PNL_ERROR_RATIO_MAX = 1e-6
+"""Of the entry notional. The recorded rows agree to 1e-9; a profit that means something else (net of fees) is off by more
+than 1e-4."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +112,25 @@ def rows_accounted(place: Workplace, lead_id: str) -> DataCheck:
         digest=head.digest,
         says=f"{rows} rows = {usable} usable + {unusable} unusable + {duplicates} duplicates",
         seen={"rows": rows, "usable": usable, "unusable": unusable, "duplicates": duplicates},
+    )
+
+
+def rows_consistent(place: Workplace, lead_id: str) -> DataCheck:
+    """Closed rows agree with themselves: profit with prices and volume, close with update time, each position once."""
+    head = place.lake.require("closed_positions", lead_id)
+    found = check_consistency(place.lake.table("closed_positions", lead_id), pnl_error_ratio_max=PNL_ERROR_RATIO_MAX)
+    return DataCheck(
+        passed=found.holds,
+        digest=head.digest,
+        says=f"Of {found.rows_count} closed rows {found.pnl_differs_count} publish another profit than their prices"
+        f" give, {found.update_lags_count} were updated at another time, {found.repeated_count} are repeated.",
+        seen={
+            "rows": found.rows_count,
+            "pnl_error_ratio_max": found.pnl_error_ratio_max,
+            "pnl_differs": list(found.pnl_differs),
+            "update_lags": list(found.update_lags),
+            "repeated": list(found.repeated),
+        },
     )
 
 

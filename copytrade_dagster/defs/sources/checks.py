@@ -39,3 +39,13 @@ def rows_accounted(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResul
     """Counts again from the stored tables."""
     assert dg.AssetKey("closed_positions") in normalised_rows.keys  # the check above names a real asset
     return asked(data_checks.rows_accounted, place_of(context), context.partition_key)
+
+
+@blocking_check(
+    dg.AssetKey("closed_positions"),
+    LEADS,
+    "Closed rows agree with themselves. If not: the source changed what its fields mean; compare the rows named here.",
+)
+def rows_consistent(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+    """Compares published profit with prices and volume, close with update time, and every position with the others."""
+    return asked(data_checks.rows_consistent, place_of(context), context.partition_key)
