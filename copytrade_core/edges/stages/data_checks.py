@@ -25,7 +25,7 @@ from copytrade_core.sources.schema_drift import EXPECTED, drift
 SHOWN = 20
 """Gaps and jumps listed one by one; the rest is counted."""
 PNL_ERROR_RATIO_MAX = 1e-6
-"""Of the entry notional. The recorded rows agree to 1e-9; a profit of another meaning (net of fees) is off by over 1e-4."""
+"""Of the entry notional. The recorded rows agree to 1e-9; a profit net of fees would be off by over 1e-4."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
