@@ -24,7 +24,7 @@ $(error there is no demo to show: run `make demo` first)
 endif
 endif
 
-.PHONY: help install demo ui test lint format soak bench docs screenshots requirements clean
+.PHONY: help install demo ui test lint format soak bench docs requirements clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -61,9 +61,6 @@ docs: $(VENV)/.dev ## write the generated pages and build the site into site/
 	@set -e; for page in docs/_generate/*.py; do $(BIN)/python "$$page"; done
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "site/index.html"
-
-screenshots: $(VENV)/.dev ## pictures of the real UI for the README (needs Chromium)
-	@$(BIN)/python -m pytest -m browser
 
 requirements: $(VENV)/.made ## pin again with hashes (UPGRADE=1 takes newer versions)
 	@set -e; tmp=$$(mktemp -d); trap 'rm -rf "$$tmp"' EXIT; \

@@ -17,7 +17,6 @@ class RefusalReason(StrEnum):
     NO_POSITION = "no_position"
     NOTIONAL_GT_EQUITY = "notional_gt_equity"
     BELOW_MINIMUM = "below_minimum"
-    MARK_UNKNOWN = "mark_unknown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

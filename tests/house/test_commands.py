@@ -21,7 +21,6 @@ WANTED = {
     "docs",
     "help",
     "requirements",
-    "screenshots",
     "clean",
 }
 
