@@ -159,7 +159,7 @@ def episode(
 
 
 def opened(known: Episode, delay_s: int = 0):
-    return opened_event(known, delay_s)
+    return opened_event(known, delay_s, known.entry_price)
 
 
 def closed(known: Episode, delay_s: int = 0):

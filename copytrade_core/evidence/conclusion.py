@@ -12,6 +12,7 @@ from enum import StrEnum
 from copytrade_core.evidence.findings import Finding, FindingCode
 from copytrade_core.model.bar import PriceOrigin
 from copytrade_core.model.measure import Measures
+from copytrade_core.model.policy import SignalMode
 
 T_STATISTIC_MIN = 2.0
 """Under this a mean is not told apart from zero (spec: thin samples)."""
@@ -39,9 +40,10 @@ class Conclusion:
 
 BLIND_SPOTS = {
     FindingCode.SURVIVORSHIP: "Only closed positions are known, so what the lead still holds at a loss is not in here.",
+    FindingCode.FUNDING_MISSING: "Funding is left out: its rates are not stored for every trade.",
     FindingCode.LOSS_AVERSION: "The lead's record has hardly a loser, which is how losses that are held open look.",
 }
-"""Findings that no profit can outweigh: the sample itself is selected."""
+"""Findings that no profit can outweigh: the sample itself is selected, or a cost is not known."""
 
 
 def conclude(
@@ -56,7 +58,7 @@ def conclude(
     """Weighs one executable result.
 
     Yes needs recorded prices, enough trades, a profit whose interval and t-statistic clear zero, and a profit left in
-    every stress run and without the best tenth of the trades, from a sample that is not selected (`BLIND_SPOTS`). No
+    every stress run and without the best tenth of the trades, without a blind spot (`BLIND_SPOTS`). No
     means that enough trades lost money after costs.
     """
     blind = [BLIND_SPOTS[finding.code] for finding in found if finding.code in BLIND_SPOTS]
@@ -69,11 +71,16 @@ def conclude(
     else:
         answer = Answer.YES
     return Conclusion(
-        question=f"Would copying lead {lead_id} with {policy} have made money?",
+        question=f"Would {_doing(policy)} lead {lead_id} with {policy} have made money?",
         answer=answer,
         sentence=_sentence(measured),
         reasons=doubts,
     )
+
+
+def _doing(policy: str) -> str:
+    """A contrarian trades against the lead; calling that copying would mislead."""
+    return "trading against" if policy.startswith(SignalMode.CONTRARIAN_ON_CLOSE) else "copying"
 
 
 def _doubts(origin: PriceOrigin, measured: Measures, stressed: Mapping[str, float]) -> tuple[str, ...]:

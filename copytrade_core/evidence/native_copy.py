@@ -103,6 +103,8 @@ class _Order:
     opens: bool
     episode: Episode
     price: int
+    lead_price: Decimal
+    """The market when the lead opened; history's average cost was not known then."""
 
 
 def native_copy(
@@ -153,11 +155,12 @@ def _orders(episodes: Sequence[Episode], data: MarketData, rules: NativeCopyRule
             continue
         opened = _first_open(series, round(episode.opened_at.timestamp() * 1000) + rules.delay_s * 1000)
         closed = _first_open(series, round(episode.closed_at.timestamp() * 1000) + rules.delay_s * 1000)
-        if opened is None or closed is None:
+        lead_price = data.price_when_opened(episode)
+        if opened is None or closed is None or lead_price is None:
             uncovered += 1
             continue
-        orders.append(_Order(at_ms=opened[0], opens=True, episode=episode, price=opened[1]))
-        orders.append(_Order(at_ms=closed[0], opens=False, episode=episode, price=closed[1]))
+        orders.append(_Order(at_ms=opened[0], opens=True, episode=episode, price=opened[1], lead_price=lead_price))
+        orders.append(_Order(at_ms=closed[0], opens=False, episode=episode, price=closed[1], lead_price=lead_price))
     # At one instant opens come first: money that a close frees is not there yet, and an episode opens before it closes.
     return sorted(orders, key=lambda order: (order.at_ms, not order.opens, order.episode.episode_id)), uncovered
 
@@ -178,9 +181,9 @@ def _capped_price(order: _Order, instrument: Instrument, rules: NativeCopyRules,
     buys = order.episode.side.entry_buys
     slipped = against(order.price, costs.slippage, buying=buys)
     if buys:
-        limit = ticks_down(order.episode.entry_price * (1 + cap), instrument.tick_size)
+        limit = ticks_down(order.lead_price * (1 + cap), instrument.tick_size)
         return None if order.price > limit else min(slipped, limit)
-    limit = ticks_up(order.episode.entry_price * (1 - cap), instrument.tick_size)
+    limit = ticks_up(order.lead_price * (1 - cap), instrument.tick_size)
     return None if order.price < limit else max(slipped, limit)
 
 

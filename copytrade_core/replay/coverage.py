@@ -38,7 +38,11 @@ def why_skipped(episode: Episode, policy: PolicySpec, delay_s: int, data: Market
     closed = closed_event(episode, delay_s)
     if closed is None and (policy.signal is SignalMode.CONTRARIAN_ON_CLOSE or policy.exit.follows_source_close):
         return _skipped(episode, "still_open", "the source has not closed this position")
-    signal = closed if policy.signal is SignalMode.CONTRARIAN_ON_CLOSE else opened_event(episode, delay_s)
+    follows = policy.signal is SignalMode.FOLLOW_OPEN
+    opening_price = data.price_when_opened(episode)
+    if follows and opening_price is None:
+        return _skipped(episode, "before_bars", f"opened {episode.opened_at:%Y-%m-%d %H:%M}, no bar had ended by then")
+    signal = opened_event(episode, delay_s, opening_price) if follows and opening_price is not None else closed
     assert signal is not None, "a contrarian signal needs the close, which was just checked"
     if closed is not None and closed.known_at < signal.known_at:
         return _skipped(episode, "closed_before_known", "the source had closed before its opening was known")

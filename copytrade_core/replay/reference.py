@@ -59,7 +59,7 @@ def replay(episodes: Sequence[Episode], policy: PolicySpec, spec: ReplaySpec, da
     skipped = [found for e in episodes if (found := why_skipped(e, policy, spec.delay_s, data)) is not None]
     barred = {record.episode_id for record in skipped}
     run = _Run(policy, spec, data)
-    run.drive(timeline([episode for episode in episodes if episode.episode_id not in barred], spec.delay_s))
+    run.drive(timeline([episode for episode in episodes if episode.episode_id not in barred], spec.delay_s, data))
     recorder = run.recorder
     return ReplayResult(
         policy=policy.name,
@@ -104,20 +104,15 @@ class _KnownCloses:
     """Marks of a replay: the close of the last bar that had ended."""
 
     def __init__(self, data: MarketData) -> None:
-        self._bars = data.bars
+        self._data = data
         self._asked: dict[str, tuple[int, Ticks | None]] = {}
 
     def mark(self, market: str, at_ms: int) -> Ticks | None:
         # A bar's end asks for the same mark once per holding and rule; only the last answer is worth keeping.
         asked = self._asked.get(market)
         if asked is None or asked[0] != at_ms:
-            asked = self._asked[market] = (at_ms, self._look_up(market, at_ms))
+            asked = self._asked[market] = (at_ms, self._data.mark(market, at_ms))
         return asked[1]
-
-    def _look_up(self, market: str, at_ms: int) -> Ticks | None:
-        series = self._bars.get(market)
-        index = -1 if series is None else series.index_known_at(at_ms)
-        return None if series is None or index < 0 else Ticks(int(series.close[index]))
 
 
 class _Run:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from copytrade_core.model.episode import Episode, Provenance
+from copytrade_core.model.market_data import MarketData
 from copytrade_core.model.source_event import HistoryMatch, SourceClosed, SourceOpened
 
 
@@ -22,13 +23,16 @@ def known_at(happened_at: datetime, first_seen_at: datetime, provenance: Provena
     return delayed if provenance is Provenance.RECONSTRUCTED else max(delayed, first_seen_at)
 
 
-def opened_event(episode: Episode, delay_s: int) -> SourceOpened:
-    """The opening of an episode, as a copier with this delay would have learned of it."""
+def opened_event(episode: Episode, delay_s: int, opening_price: Decimal) -> SourceOpened:
+    """The opening of an episode, as a copier with this delay would have learned of it.
+
+    `opening_price` is the price at which the lead was seen to open, never the episode's later average cost.
+    """
     return SourceOpened(
         episode=episode,
         happened_at=episode.opened_at,
         known_at=known_at(episode.opened_at, episode.open_known_at, episode.provenance, delay_s),
-        entry_price=episode.entry_price,
+        entry_price=opening_price,
         quantity=episode.quantity_max,
     )
 
@@ -58,11 +62,16 @@ def closed_event(episode: Episode, delay_s: int) -> SourceClosed | None:
     )
 
 
-def timeline(episodes: Sequence[Episode], delay_s: int) -> list[SourceOpened | SourceClosed]:
-    """All events by the time they were known; an open comes before a close of the same instant, then by episode id."""
+def timeline(episodes: Sequence[Episode], delay_s: int, data: MarketData) -> list[SourceOpened | SourceClosed]:
+    """All events by the time they were known; an open comes before a close of the same instant, then by episode id.
+
+    An opening whose market had no price yet is left out: no strategy could have judged it.
+    """
     events: list[SourceOpened | SourceClosed] = []
     for episode in episodes:
-        events.append(opened_event(episode, delay_s))
+        opening_price = data.price_when_opened(episode)
+        if opening_price is not None:
+            events.append(opened_event(episode, delay_s, opening_price))
         closed = closed_event(episode, delay_s)
         if closed is not None:
             events.append(closed)

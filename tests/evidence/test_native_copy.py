@@ -49,14 +49,22 @@ def test_a_copied_long_earns_the_move_less_the_leads_share(made):
     ],
 )
 def test_an_open_is_missed_when_the_market_is_beyond_the_cap(made, market, open_price, missed):
-    series = made.bars([open_price] * 5, market)
-    assert run(made, [made.episode(opened_h=1, closed_h=3, market=market)], [series]).missed_count == missed
+    series = made.bars([100, open_price, open_price, open_price, open_price, open_price], market)
+    late = replace(RULES, delay_s=3600)
+    lead = made.episode(opened_h=1, closed_h=3, market=market)
+    assert run(made, [lead], [series], rules=late).missed_count == missed
+
+
+def test_what_the_lead_paid_in_the_end_caps_nothing(made):
+    averaged = made.episode(opened_h=1, closed_h=3, entry="50")
+    assert run(made, [averaged], [made.bars([100] * 6)]).missed_count == 0
 
 
 def test_a_short_is_missed_when_the_market_has_already_fallen(made):
     short = made.episode(opened_h=1, closed_h=3, side=Side.SHORT)
-    assert run(made, [short], [made.bars([99.49] * 5)]).missed_count == 1
-    assert run(made, [short], [made.bars([99.5] * 5)]).missed_count == 0
+    late = replace(RULES, delay_s=3600)
+    assert run(made, [short], [made.bars([100, *[99.49] * 5])], rules=late).missed_count == 1
+    assert run(made, [short], [made.bars([100, *[99.5] * 5])], rules=late).missed_count == 0
 
 
 def test_slippage_never_pays_more_than_the_cap(made):
@@ -70,7 +78,7 @@ def test_slippage_never_pays_more_than_the_cap(made):
 def test_what_is_free_limits_the_order_and_what_is_too_small_is_counted(made):
     """80 % of 1,000 is taken by the first; 95 % of the 200 left is the second's; the third gets 9.5, the fourth 0.5."""
     greedy = replace(RULES, balance_share=Ppm(800_000), profit_share=Ppm(0))
-    episodes = [made.episode(opened_h=hour / 10, closed_h=9) for hour in (1, 2, 3, 4)]
+    episodes = [made.episode(opened_h=1 + hour / 10, closed_h=9) for hour in (1, 2, 3, 4)]
     found = run(made, episodes, [made.bars([100] * 12)], rules=greedy)
     assert (found.trades_count, found.too_small_count) == (3, 1)
 

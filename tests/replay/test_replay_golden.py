@@ -223,8 +223,18 @@ def test_nothing_to_replay_is_an_empty_result():
 
 
 def test_rules_of_entry_are_counted_as_skips_with_their_numbers():
-    far = replace(episode(0, 20, side=Side.SHORT), entry_price=episode(0, 20).entry_price * 2)
-    assert skipped(FOLLOW, [far], [flat(12)]) == [("entry_drift", "drift_ppm 500000, drift_ppm_max 50000")]
+    ran_away = (100_000, 150_000, 100_000, 150_000)
+    bars = series([FLAT, FLAT, ran_away, *[(150_000,) * 4] * 9], start_ms=at_ms(-10))
+    held = skipped(FOLLOW, [episode(0, 20, side=Side.SHORT)], [bars], delay_s=300)
+    assert held == [("entry_drift", "drift_ppm 500000, drift_ppm_max 50000")]
+
+
+def test_what_the_lead_paid_in_the_end_decides_nothing_at_the_open():
+    """History's average cost includes adds that came later: reading it would drop the positions that went wrong."""
+    averaged = replace(episode(0, 20), entry_price=episode(0, 20).entry_price / 2)
+    before, after = (replay([one], FOLLOW, SPEC, data(flat(12))) for one in (episode(0, 20), averaged))
+    assert len(before.round_trips) == 1
+    assert before.fill_hash == after.fill_hash
 
 
 def test_a_sizing_rule_that_would_look_ahead_is_refused():

@@ -390,10 +390,13 @@ def test_costs_are_always_against_us():
 @story
 def test_a_price_that_ran_away_is_not_chased():
     """
-    09:55 BTC 110000 110000 110000 110000
+    delay: 300s
+    09:50 BTC 100000 100000 100000 100000
+    09:55 BTC 100000 100000 100000 100000
     10:00 lead opens BTC long at 100000
-    10:00 BTC 110000 110000 110000 110000
-    -> 10:00 hold BTC entry_drift
+    10:00 BTC 100000 110000 100000 110000
+    10:05 BTC 110000 110000 110000 110000
+    -> 10:05 hold BTC entry_drift
     """
 
 

@@ -207,7 +207,7 @@ def happened(text: str) -> tuple[list[str], list[str]]:
     market_data = data(*table.series(), funding=table.funding_series())
     run = Told(table.policy, table.spec, market_data)
     run.lines = []
-    waiting: Sequence = list(reversed(timeline(table.lives, table.spec.delay_s)))
+    waiting: Sequence = list(reversed(timeline(table.lives, table.spec.delay_s, market_data)))
     times = sorted({time for bars in table.bars.values() for time in bars})
     for open_ms in times[1:]:
         run.one_bar(waiting, open_ms)
