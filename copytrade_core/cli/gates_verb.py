@@ -31,22 +31,33 @@ def add_to(app: typer.Typer) -> None:
 
 
 def gates(lead: LeadOption, json_output: JsonFlag = False) -> None:
-    """Judge a lead's stored evidence; exit code 1 unless every gate passes.
+    """Judge a lead's stored evidence; exit code 1 unless every gate passes under the settings in force.
 
     Example: copytrade gates --lead 4751838302089254401
     """
     from copytrade_core.edges.stages.promotion import gate_results
+    from copytrade_core.edges.stages.stale_settings import stale_settings
 
+    place = workplace()
     try:
-        rows = gate_rows(gate_results(workplace(), lead))
+        rows = gate_rows(gate_results(place, lead))
+        stale = list(stale_settings(place, lead))
     except NotStored as error:
         step = f"Run: copytrade evidence --lead {lead}"
         raise NotStored(f"lead {lead} has no evidence yet: {error.what}", where=error.where, next_step=step) from error
-    passed = all(row["result"] == "pass" for row in rows)
-    payload = {"lead": lead, "passed": passed, "gates": rows}
-    answer(payload, as_json=json_output, render=lambda to: draw_gates(to, rows))
+    passed = not stale and all(row["result"] == "pass" for row in rows)
+    payload = {"lead": lead, "passed": passed, "stale_settings": stale, "gates": rows}
+    answer(payload, as_json=json_output, render=lambda to: _draw(to, lead, rows, stale))
     if not passed:
         raise typer.Exit(ExitCode.REFUSED)
+
+
+def _draw(to: Console, lead: str, rows: list[GateRow], stale: list[str]) -> None:
+    draw_gates(to, rows)
+    if stale:
+        say(f"careful: these numbers were made under other settings: run copytrade evidence --lead {lead}", to=to)
+        for name in stale:
+            say(f"  changed: {name}", to=to)
 
 
 def gate_rows(results: Mapping[Gate, GateResult]) -> list[GateRow]:

@@ -10,7 +10,8 @@ import pytest
 from copytrade_core.cli.exit_codes import ExitCode
 
 LEAD = "4751838302089254401"
-SAMPLE = Path(__file__).resolve().parents[2] / "data/sample/leads" / LEAD
+ROOT = Path(__file__).resolve().parents[2]
+SAMPLE = ROOT / "data/sample/leads" / LEAD
 LEGACY = ("--strategy", "contrarian_on_close", "--fill-model", "legacy_contrarian_v1")
 SUMMARY = {
     "count",
@@ -170,3 +171,18 @@ def test_verbs_that_need_no_dagster_do_not_load_it(recorded):
         check=True,
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_numbers_made_under_other_settings_are_called_so(on_recorded_bars, environment):
+    assert on_recorded_bars("evidence", "--lead", LEAD, "--json").code == 0
+    usual = on_recorded_bars("gates", "--lead", LEAD, "--json")
+    assert (usual.code, usual.json["stale_settings"]) == (ExitCode.REFUSED, [])
+    assert "other settings" not in on_recorded_bars("gates", "--lead", LEAD).out
+    environment |= {"COPYTRADE_REPLAY__DELAY_S": "900", "COPYTRADE_COSTS__SLIPPAGE_BPS": "9"}
+    environment["COPYTRADE_POLICIES__FOLLOW_LEAD"] = str(ROOT / "settings/policies/candidate_189.toml")
+    other = on_recorded_bars("gates", "--lead", LEAD, "--json")
+    assert other.code == ExitCode.REFUSED
+    assert other.json["stale_settings"] == ["replay.delay_s", "costs.slippage_bps", "policies.follow_lead"]
+    drawn = " ".join(on_recorded_bars("gates", "--lead", LEAD).out.split())
+    assert f"these numbers were made under other settings: run copytrade evidence --lead {LEAD}" in drawn
+    assert "changed: replay.delay_s" in drawn
