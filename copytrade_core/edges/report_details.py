@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from copytrade_core.edges.report_tables import MEASURE_ROWS
-from copytrade_core.edges.report_text import NONE, Document, Table, count, number, percent, span, usdt
+from copytrade_core.edges.report_text import NONE, Document, Table, count, delay_label, number, percent, span, usdt
 
 TRADES_SHOWN_COUNT = 5
 
@@ -50,7 +50,7 @@ def _sensitivity(document: Document) -> Table:
         note="Delay from the lead's event to our order; slippage as a multiple of the assumed one.",
         columns=("Delay", *(f"slippage x{multiple:g}" for multiple in multiples)),
         rows=tuple(
-            (span(delay), *(usdt(cells.get((delay, multiple))) for multiple in multiples))
+            (delay_label(document, delay), *(usdt(cells.get((delay, multiple))) for multiple in multiples))
             for delay in sorted({delay for delay, _ in cells})
         ),
     )

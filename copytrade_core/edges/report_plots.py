@@ -11,7 +11,7 @@ from typing import Any
 
 from copytrade_core.edges.report_figure import Figure, Plot, axis
 from copytrade_core.edges.report_tables import main_strategy
-from copytrade_core.edges.report_text import Document, span
+from copytrade_core.edges.report_text import Document, delay_label
 from copytrade_core.edges.report_time_plots import equity_plot, positions_plot
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -141,7 +141,7 @@ def _surface(document: Document) -> Plot:
     delays, multiples = sorted({delay for delay, _ in cells}), sorted({multiple for _, multiple in cells})
     grid = [[cells.get((delay, multiple)) for multiple in multiples] for delay in delays]
     hover = "delay %{y}, slippage %{x}: %{text} USDT<extra></extra>"
-    trace = _heatmap([f"x{multiple:g}" for multiple in multiples], [span(delay) for delay in delays], grid, hover)
+    trace = _heatmap([f"x{multiple:g}" for multiple in multiples], [delay_label(document, delay) for delay in delays], grid, hover)
     layout = {
         "xaxis": axis("Slippage, multiple of the assumed", type="category", showgrid=False),
         "yaxis": axis("Delay", type="category", showgrid=False),

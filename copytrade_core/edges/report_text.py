@@ -58,3 +58,10 @@ def span(seconds: float | None) -> str:
 def wrapped(policy: str) -> str:
     """A policy's name with spaces around the slashes, so that it can break into lines."""
     return policy.replace("/", " / ")
+
+
+def delay_label(document: Document, delay_s: float) -> str:
+    """A delay of the sweep with how many trades it left: each delay takes and skips signals of its own."""
+    counts = sorted({row["trades_count"] for row in document["sensitivity"] if row["delay_s"] == delay_s})
+    said = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    return f"{span(delay_s)}, {said} trades"
