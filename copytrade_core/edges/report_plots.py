@@ -141,7 +141,8 @@ def _surface(document: Document) -> Plot:
     delays, multiples = sorted({delay for delay, _ in cells}), sorted({multiple for _, multiple in cells})
     grid = [[cells.get((delay, multiple)) for multiple in multiples] for delay in delays]
     hover = "delay %{y}, slippage %{x}: %{text} USDT<extra></extra>"
-    trace = _heatmap([f"x{multiple:g}" for multiple in multiples], [delay_label(document, delay) for delay in delays], grid, hover)
+    labels = [delay_label(document, delay) for delay in delays]
+    trace = _heatmap([f"x{multiple:g}" for multiple in multiples], labels, grid, hover)
     layout = {
         "xaxis": axis("Slippage, multiple of the assumed", type="category", showgrid=False),
         "yaxis": axis("Delay", type="category", showgrid=False),

@@ -14,7 +14,6 @@ from copytrade_core.promotion.criteria import SIMULATED, SIMULATED_COMMAND, SIMU
 from copytrade_core.promotion.facts import CandidateFacts
 from copytrade_core.promotion.gate_result import Criterion, Gate, GateResult, GateVerdict, result_of
 
-FETCH_FUNDING = 'dagster asset materialize -m copytrade_dagster.definitions --select funding --partition "MARKET|MONTH"'
 NO_ROWS = "no closed position is stored"
 NO_TRADES = "no round trip was replayed"
 
@@ -97,7 +96,7 @@ def executable_fills_only(facts: CandidateFacts, contract: Contract) -> GateResu
                 verdict=GateVerdict.PASS if made.funding_known else GateVerdict.INCONCLUSIVE,
                 reason="funding of at least one market is missing, so it was counted as nothing",
                 fix="Fetch funding for the lead's markets, then replay",
-                command=FETCH_FUNDING,
+                command=f"copytrade bars fetch --lead {facts.lead_id}",
             ),
         ],
     )
