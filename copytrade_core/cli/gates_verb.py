@@ -8,7 +8,7 @@ import typer
 
 from copytrade_core.cli.exit_codes import ExitCode
 from copytrade_core.cli.options import JsonFlag, LeadOption
-from copytrade_core.cli.output import answer, say, table, verdict_text
+from copytrade_core.cli.output import answer, say, say_exactly, table, verdict_text
 from copytrade_core.cli.workplace import workplace
 from copytrade_core.model.errors import NotStored
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from copytrade_core.promotion.gate_result import Criterion, Gate, GateResult
 
-COLUMNS = ("gate", "result", "number", "threshold", "why, and what would fix it")
-NARROW = 120
+COLUMNS = ("gate", "result", "criteria unmet", "number", "threshold", "why, and what would fix it")
+NARROW = 140
 """Columns of a screen under which the reasons stand below the table."""
 GateRow = dict[str, object]
 
@@ -61,12 +61,15 @@ def _draw(to: Console, lead: str, rows: list[GateRow], stale: list[str]) -> None
 
 
 def gate_rows(results: Mapping[Gate, GateResult]) -> list[GateRow]:
-    """Each gate with the criterion that decides, and all criteria behind it."""
+    """Each gate with the criterion that decides, how many are not met, and all criteria behind it."""
+    from copytrade_core.promotion.gate_result import GateVerdict
+
     return [
         {
             "gate": gate.value,
             "result": result.verdict.value,
             **_criterion(result.deciding),
+            "unmet_count": sum(item.verdict is not GateVerdict.PASS for item in result.criteria),
             "criteria": [{"result": item.verdict.value, **_criterion(item)} for item in result.criteria],
         }
         for gate, result in results.items()
@@ -92,9 +95,10 @@ def draw_gates(to: Console, rows: list[GateRow]) -> None:
         (
             row["gate"],
             verdict_text(str(row["result"])),
+            f"{row['unmet_count']} of {len(_criteria(row))}",
             row["number"],
             f"{row['bound']} {row['threshold']:g} {row['unit']}",
-            _fix(row),
+            "\n".join(_why(row)),
         )
         for row in rows
     ]
@@ -102,12 +106,34 @@ def draw_gates(to: Console, rows: list[GateRow]) -> None:
     table(to, COLUMNS[:shown], [row[:shown] for row in drawn], title="gates", right=("number",))
     if shown < len(COLUMNS):
         for row in rows:
-            if row["result"] != "pass":
-                say(f"{row['gate']}: {_fix(row)}", to=to)
+            _draw_why(to, row)
     passed = sum(row["result"] == "pass" for row in rows)
     say(f"{passed} of {len(rows)} gates pass", to=to)
 
 
-def _fix(row: GateRow) -> str:
+def _draw_why(to: Console, row: GateRow) -> None:
+    if row["result"] != "pass":
+        first, *more = _why(row)
+        say(f"{row['gate']}: {first}", to=to)
+        for line in more:
+            say_exactly(f"  {line}", to=to)
+
+
+def _why(row: GateRow) -> list[str]:
+    """The criterion that decides with its reason and fix, the other unmet ones by name, and what to run."""
+    if row["result"] == "pass":
+        return [str(row["criterion"])]
     parts = [str(row[name]).rstrip(".") for name in ("reason", "fix") if row[name]]
-    return f"{row['criterion']}: {'. '.join(parts)}" if parts else str(row["criterion"])
+    lines = [f"{row['criterion']}: {'. '.join(parts)}"]
+    unmet = [item for item in _criteria(row) if item["result"] != "pass"]
+    others = [str(item["criterion"]) for item in unmet if item["criterion"] != row["criterion"]]
+    if others:
+        lines.append(f"also unmet: {', '.join(others)}")
+    commands = dict.fromkeys(command for item in unmet if (command := str(item["command"])).startswith("copytrade"))
+    return [*lines, *(f"run: {command}" for command in commands)]
+
+
+def _criteria(row: GateRow) -> list[GateRow]:
+    criteria = row["criteria"]
+    assert isinstance(criteria, list), "a gate has criteria"
+    return criteria

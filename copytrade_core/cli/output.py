@@ -6,14 +6,22 @@ With `--json` nothing but the object reaches standard output; progress and warni
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
 Payload = Mapping[str, object]
+PIPE_WIDTH = 100
+"""Columns of an output that is no terminal, when COLUMNS says nothing else."""
+WORD_MAX = 40
+"""Longer words, which are digests, may be broken to fit a table, as may paths."""
+BROKEN_MIN = 20
+"""What stays together of a word that may be broken."""
 
 
 def answer(payload: Payload, *, as_json: bool, render: Callable[[Console], None]) -> None:
@@ -32,10 +40,11 @@ def print_json(payload: Payload) -> None:
 
 
 def console() -> Console:
-    """Standard output for people; wide when nobody watches, so that a pipe never gets folded words."""
+    """Standard output for people: as wide as the terminal or COLUMNS say, otherwise 100 columns."""
     from rich.console import Console
 
-    return Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+    is_known = sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdigit()
+    return Console(highlight=False, width=None if is_known else PIPE_WIDTH)
 
 
 def error_console() -> Console:
@@ -58,17 +67,53 @@ def say_exactly(text: str, *, to: Console) -> None:
 def table(
     to: Console, columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None, right: Sequence[str]
 ) -> None:
-    """A table; columns named in `right` hold numbers. Cells are shown as they are."""
+    """A table; columns named in `right` hold numbers. Cells are shown as they are.
+
+    No word is broken: where the longest words do not fit beside each other, each row is a block of lines.
+    """
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
+    cells = [[cell if isinstance(cell, Text) else Text(shown_cell(cell)) for cell in row] for row in rows]
+    widths = _widths([[name, *(row[i].plain for row in cells)] for i, name in enumerate(columns)], to.width)
+    if widths is None:
+        _stacked(to, columns, cells, title=title)
+        return
     drawn = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in columns:
-        drawn.add_column(name, justify="right" if name in right else "left", overflow="fold")
-    for row in rows:
-        drawn.add_row(*(cell if isinstance(cell, Text) else Text(shown_cell(cell)) for cell in row))
+    for name, width in zip(columns, widths, strict=True):
+        drawn.add_column(name, justify="right" if name in right else "left", overflow="fold", width=width)
+    for row in cells:
+        drawn.add_row(*row)
     to.print(drawn)
+
+
+def _widths(columns: Sequence[Sequence[str]], width: int) -> list[int] | None:
+    """Width of each column so that all fit and no word breaks, the widest cut first; None when that cannot be."""
+    wanted = [max(len(line) for cell in cells for line in (cell.splitlines() or [""])) for cells in columns]
+    needed = [max(_needed(word) for cell in cells for word in (cell.split() or [""])) for cells in columns]
+    room = width - 3 * len(columns) + 1
+    for cap in range(max(wanted), -1, -1):
+        found = [max(need, min(want, cap)) for need, want in zip(needed, wanted, strict=True)]
+        if sum(found) <= room:
+            return found
+    return None
+
+
+def _needed(word: str) -> int:
+    may_break = len(word) > WORD_MAX or word.startswith("/")
+    return min(len(word), BROKEN_MIN) if may_break else len(word)
+
+
+def _stacked(to: Console, columns: Sequence[str], rows: Sequence[Sequence[Text]], *, title: str | None) -> None:
+    """Each row as a block: its first cell, and the others below it with their names."""
+    if title is not None:
+        to.print(title, style="bold", markup=False)
+    for row in rows:
+        to.print(row[0])
+        for name, cell in zip(columns[1:], row[1:], strict=True):
+            to.print(f"  {name}: ", end="", markup=False)
+            to.print(cell, soft_wrap=True)
 
 
 def draw_facts(to: Console, payload: Payload, *, title: str | None) -> None:

@@ -186,3 +186,9 @@ def test_numbers_made_under_other_settings_are_called_so(on_recorded_bars, envir
     drawn = " ".join(on_recorded_bars("gates", "--lead", LEAD).out.split())
     assert f"these numbers were made under other settings: run copytrade evidence --lead {LEAD}" in drawn
     assert "changed: replay.delay_s" in drawn
+    sample = next(row for row in usual.json["gates"] if row["gate"] == "sample_size")
+    unmet = [item["criterion"] for item in sample["criteria"] if item["result"] != "pass"]
+    assert sample["unmet_count"] == len(unmet) > 1
+    assert f"{len(unmet)} of {len(sample['criteria'])}" in drawn
+    assert all(name in drawn for name in unmet)
+    assert f"run: copytrade poll --lead {LEAD} --once" in drawn
