@@ -31,6 +31,7 @@ from copytrade_core.cli import (
 )
 from copytrade_core.cli.exit_codes import ExitCode
 from copytrade_core.cli.faults import tell, tell_fault, tell_stopped
+from copytrade_core.cli.options import Shell
 
 INTRO = """Would copying this Binance futures lead make money for me? Evidence, replay and gates.
 
@@ -83,7 +84,7 @@ def main(arguments: list[str]) -> int:
     as_json = "--json" in arguments
     rest = [argument for argument in arguments if argument != "--debug"]
     try:
-        result = app(args=rest, prog_name="copytrade", standalone_mode=False)
+        result = app(args=rest, prog_name="copytrade", standalone_mode=False, obj=Shell(debug=debug))
     except click.exceptions.NoArgsIsHelpError:
         return ExitCode.BAD_INPUT
     except click.ClickException as error:
@@ -102,4 +103,10 @@ def _tell_usage(error: click.ClickException, *, as_json: bool) -> ExitCode:
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "copytrade"
     step = f"Run `{command} --help`"
-    return tell_fault(error.format_message(), command, step, ExitCode.BAD_INPUT, as_json=as_json)
+    return tell_fault(_once(error.format_message()), command, step, ExitCode.BAD_INPUT, as_json=as_json)
+
+
+def _once(message: str) -> str:
+    """Both click and typer add a suggestion to a misspelt verb."""
+    said, mark, suggestion = message.rpartition(" Did you mean ")
+    return said if mark and said.endswith(f"{mark}{suggestion}") else message

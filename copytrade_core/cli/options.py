@@ -5,6 +5,7 @@ Reading and checking the settings belongs to `edges.settings`.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,6 +28,19 @@ MarketOption = Annotated[str, typer.Option("--market", metavar="NAME", help="Uni
 OptionalMarket = Annotated[
     str | None, typer.Option("--market", metavar="NAME", help="Unified name, BTC/USDT:USDT; without it all.")
 ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shell:
+    """What holds for the whole command line. `debug` shows what is otherwise told in plain words."""
+
+    debug: bool
+
+
+def is_debugging() -> bool:
+    """Whether the command line has `--debug`."""
+    shell = click.get_current_context().find_root().obj
+    return isinstance(shell, Shell) and shell.debug
 
 
 def config_file() -> Path | None:

@@ -195,3 +195,49 @@ def test_json_stays_json_in_a_process_of_its_own(copytrade_process):
     assert said.code == 0
     assert said.err == ""
     assert json.loads(said.out)["leads"] == []
+
+
+def test_a_pipe_obeys_columns_and_breaks_no_name(copytrade, monkeypatch):
+    from copytrade_core.cli.output import PIPE_WIDTH
+
+    for columns in ("60", "80", "100", "200", None):
+        if columns is None:
+            monkeypatch.delenv("COLUMNS", raising=False)
+        else:
+            monkeypatch.setenv("COLUMNS", columns)
+        drawn = copytrade("config", "show").out
+        keys = copytrade("config", "show", "--json").json["settings"]
+        assert all(key in drawn for key in keys), columns
+        below_title = drawn.splitlines()[1:]
+        assert columns in {"60", "80"} or max(map(len, below_title)) <= int(columns or PIPE_WIDTH)
+
+
+def test_a_market_stays_one_word_on_the_narrowest_screen(capsys, monkeypatch):
+    from copytrade_core.cli.output import console, table
+
+    row = ("BTC/USDT:USDT", "simulated", "2026-01-06 00:00", 38247, "no trade happened in this month at all")
+    for columns in range(20, 140, 7):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        table(console(), ("market", "origin", "first bar", "bars", "problem"), [row], title=None, right=("bars",))
+        drawn = capsys.readouterr().out.split()
+        assert {"BTC/USDT:USDT", "simulated", "2026-01-06", "38247", "happened"} <= set(drawn), columns
+
+
+def test_retries_are_told_in_one_plain_line(copytrade, copytrade_process, environment):
+    environment |= {
+        "COPYTRADE_SOURCE__BASE_URL": "http://127.0.0.1:9",
+        "COPYTRADE_SOURCE__ATTEMPTS_MAX": "2",
+        "COPYTRADE_SOURCE__BACKOFF_INITIAL_S": "0.01",
+        "COPYTRADE_SOURCE__BACKOFF_MAX_S": "0.01",
+        "COPYTRADE_SOURCE__BACKOFF_JITTER_S": "0",
+    }
+    said = copytrade_process("poll", "--lead", "4751838302089254401", "--once", "--json")
+    assert "stamina" not in said.err
+    assert "asking again in" in said.err
+    assert "stamina" in copytrade_process("--debug", "poll", "--lead", "4751838302089254401", "--once").err
+
+
+def test_a_misspelt_verb_is_suggested_once(copytrade):
+    said = copytrade("replya")
+    assert said.code == ExitCode.BAD_INPUT
+    assert said.err.count("Did you mean 'replay'?") == 1
