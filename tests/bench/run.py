@@ -12,12 +12,16 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("numpy", "polars", "msgspec", "pyarrow", "duckdb", "dagster")
+
+ABOUT = ("measured_on", "machine")
+"""Keys of performance.json that say where the numbers are from; every other key is a benchmark."""
 
 
 def benchmarks(root: Path) -> dict[str, Path]:
@@ -73,10 +77,20 @@ def as_markdown(report: dict[str, Any]) -> str:
     """The report as a page."""
     said = ", ".join(f"{key} {value}" for key, value in report["machine"].items())
     lines = ["# Performance", "", f"Measured with `make bench` on {report['measured_on']}: {said}.", ""]
-    for key, numbers in report["benchmarks"].items():
+    for key in [key for key in report if key not in ABOUT]:
         lines += [f"## {key}", "", "| | |", "|---|---|"]
-        lines += [f"| {name} | {_shown(value)} |" for name, value in numbers.items()] + [""]
+        lines += [f"| {name} | {shown} |" for name, shown in _rows(report[key])] + [""]
     return "\n".join(lines)
+
+
+def _rows(numbers: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """One row a number; peers measured beside each other get one row each."""
+    for name, value in numbers.items():
+        if isinstance(value, dict) and value and all(isinstance(inner, dict) for inner in value.values()):
+            for peer, inner in value.items():
+                yield f"{name}: {peer}", ", ".join(f"{key} {_shown(number)}" for key, number in inner.items())
+        else:
+            yield name, _shown(value)
 
 
 def _shown(value: object) -> str:
@@ -98,7 +112,7 @@ def main() -> int:
         print(f"{key} ...", flush=True)
         measured[key] = measure(file)
         print("  " + ", ".join(f"{name} {_shown(value)}" for name, value in measured[key].items()))
-    report = {"measured_on": datetime.now(UTC).date().isoformat(), "machine": machine(), "benchmarks": measured}
+    report = {"measured_on": datetime.now(UTC).date().isoformat(), "machine": machine(), **measured}
     (ROOT / "docs" / "performance.json").write_text(
         json.dumps(report, indent=2, sort_keys=True) + "\n", encoding="utf-8"
     )

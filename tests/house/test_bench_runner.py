@@ -28,9 +28,7 @@ def test_a_benchmark_is_found_run_and_shown(runner, tmp_path):
     assert list(found) == ["adding"]
     numbers = runner.measure(found["adding"])
     assert numbers == {"median_s": 0.25, "rows": 1_000_000, "note": "a|b"}
-    page = runner.as_markdown(
-        {"measured_on": "2026-11-23", "machine": runner.machine(), "benchmarks": {"adding": numbers}}
-    )
+    page = runner.as_markdown({"measured_on": "2026-11-23", "machine": runner.machine(), "adding": numbers})
     assert "| median_s | 0.25 |" in page
     assert "| rows | 1,000,000 |" in page
 
