@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from copytrade_core.cli.options import Correction, JsonFlag, LeadOption, MarketOption
-from copytrade_core.cli.output import answer, draw_facts, say, table
+from copytrade_core.cli.output import answer, draw_facts, imported_words, say, table
 from copytrade_core.cli.workplace import workplace
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def import_bars(
         correction=correction,
     )
     payload = dict(result.metadata)
-    answer(payload, as_json=json_output, render=lambda to: draw_facts(to, payload, title="imported"))
+    answer(payload, as_json=json_output, render=lambda to: draw_facts(to, imported_words(payload), title="imported"))
 
 
 @group.command("fetch")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from copytrade_core.cli.options import Correction, JsonFlag, MarketOption
-from copytrade_core.cli.output import answer, draw_facts
+from copytrade_core.cli.output import answer, draw_facts, imported_words
 from copytrade_core.cli.workplace import workplace
 
 group = typer.Typer(no_args_is_help=True, help="Funding payments: import files.")
@@ -41,4 +41,4 @@ def import_funding(
 
     result = import_funding_file(workplace(), path=path, market=market, correction=correction)
     payload = dict(result.metadata)
-    answer(payload, as_json=json_output, render=lambda to: draw_facts(to, payload, title="imported"))
+    answer(payload, as_json=json_output, render=lambda to: draw_facts(to, imported_words(payload), title="imported"))

@@ -121,6 +121,30 @@ def draw_facts(to: Console, payload: Payload, *, title: str | None) -> None:
     table(to, ("what", "value"), payload.items(), title=title, right=())
 
 
+def imported_words(payload: Payload) -> Payload:
+    """What a market file brought in, for people: lists are counted, and the one doubt is explained."""
+    months, gaps, corrections = (payload.get(name, []) for name in ("months", "gaps", "corrections"))
+    assert isinstance(months, list)
+    assert isinstance(gaps, list)
+    assert isinstance(corrections, list)
+    told = {name: value for name, value in payload.items() if name not in {"last_bar_doubtful", "dropped_open_bar"}}
+    told["months"] = f"{months[0]} to {months[-1]} ({len(months)} months)" if len(months) > 1 else ", ".join(months)
+    told["corrections"] = "; ".join(str(one["reason"]) for one in corrections) or "none"
+    if "gaps" in payload:
+        missing = sum(gap["missing_count"] for gap in gaps)
+        told["gaps"] = f"{len(gaps)}, {missing} bars missing" if gaps else "none"
+        told["last bar"] = _last_bar(payload)
+    return told
+
+
+def _last_bar(payload: Payload) -> str:
+    if payload["dropped_open_bar"]:
+        return "had not ended when the file was downloaded, and was left out"
+    if payload["last_bar_doubtful"]:
+        return "may not have ended when the file was downloaded; say when that was with --obtained-at"
+    return "had ended"
+
+
 def shown_cell(value: object) -> str:
     """A cell's text: absent is a dash, numbers have at most six significant digits."""
     if value is None:

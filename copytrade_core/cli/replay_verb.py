@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,9 +14,11 @@ from copytrade_core.cli.workplace import workplace
 from copytrade_core.model.errors import BadInput, Where
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from rich.console import Console
+
+    from copytrade_core.model.fill import FillModel
 
 LEGACY = "legacy_contrarian_v1"
 TRIP_COLUMNS = ("source_id", "market", "side", "pnl_usdt", "dca_fills")
@@ -66,6 +69,10 @@ def replay(
             where=Where(field="fill-model"),
             next_step="Leave out --rung-fill, --delay and --slippage-bps",
         )
+    from copytrade_core.model.fill import MARKET_FILL_MODELS, RUNG_FILL_MODELS, FillModel
+
+    _check_model("--fill-model", fill_model, [*MARKET_FILL_MODELS, FillModel.LEGACY_CONTRARIAN])
+    _check_model("--rung-fill", rung_fill, RUNG_FILL_MODELS)
     place = workplace(
         {
             "replay.market_fill": None if legacy else fill_model,
@@ -83,6 +90,17 @@ def replay(
     )
     payload = (replay_legacy if legacy else replay_executable)(place, request)
     answer(payload, as_json=json_output, render=lambda to: _draw(to, payload))
+
+
+def _check_model(option: str, name: str | None, known: Sequence[FillModel]) -> None:
+    if name is None or name in known:
+        return
+    near = get_close_matches(name, known, n=1)
+    raise BadInput(
+        f"there is no fill model {name!r} for {option}",
+        where=Where(field=option),
+        next_step=f"Did you mean {near[0]}?" if near else f"Use one of {', '.join(known)}",
+    )
 
 
 def _draw(to: Console, payload: Mapping[str, object]) -> None:

@@ -52,6 +52,17 @@ def test_an_instant_without_an_offset_is_refused(copytrade, tmp_path, text):
     assert "--obtained-at" in said.json["error"]["where"]
 
 
+def test_an_import_is_told_in_words(copytrade, tmp_path):
+    path = klines(tmp_path / "k.json")
+    arguments = ("bars", "import", path, "--market", BTC, "--interval", "1m")
+    assert "last bar had not ended" in " ".join(copytrade(*arguments).out.split())
+    told = " ".join(copytrade(*arguments, "--obtained-at", "2026-05-02").out.split())
+    assert "months 2026-05" in told
+    assert "gaps none" in told
+    assert "last bar had ended" in told
+    assert "doubtful" not in told
+
+
 def test_stored_bars_are_replaced_only_with_a_reason_which_is_kept(copytrade, tmp_path):
     assert bring(copytrade, klines(tmp_path / "k.json"), "--obtained-at", "2026-05-02").json["corrections"] == []
     other = klines(tmp_path / "other.json", close="76000.2")
@@ -76,6 +87,8 @@ def test_recorded_bars_and_funding_come_in_by_month(copytrade, real_data):
     path = real_data / "candles/um_1m_2026-04-30_2026-05-02/BTCUSDT_1m.json.gz"
     assert bring(copytrade, str(path), "--exact").json["rows"] == 2_999
     funding = real_data / "candles/funding_btc_2026-02-21_2026-04-29/BTCUSDT_funding_rate.json"
+    drawn = " ".join(copytrade("funding", "import", str(funding), "--market", BTC).out.split())
+    assert "2026-02 to 2026-04 (3 months)" in drawn
     found = copytrade("funding", "import", str(funding), "--market", BTC, "--json").json
     assert (found["rows"], found["months"]) == (200, ["2026-02", "2026-03", "2026-04"])
     assert copytrade("sql", "SELECT count(*) FROM funding", "--json").json["rows"] == [[200]]

@@ -106,8 +106,9 @@ def test_assumptions_on_the_command_line_are_used_and_change_the_digest(on_recor
         (("--strategy", "follow_lead", "--rungs", "2"), "rungs"),
         (("--strategy", "follow_lead", "--fill-model", "legacy_contrarian_v1"), "strategy"),
         ((*LEGACY, "--delay", "60"), "fill-model"),
-        (("--fill-model", "touch_v1"), "replay"),
-        (("--fill-model", "nonsense"), "replay.market_fill"),
+        (("--fill-model", "touch_v1"), "--fill-model"),
+        (("--fill-model", "nonsense"), "--fill-model"),
+        (("--rung-fill", "next_bar_open_v1"), "--rung-fill"),
         (("--delay", "-5"), "replay.delay_s"),
         (("--policy", "absent.toml"), "absent.toml"),
     ],
@@ -192,3 +193,11 @@ def test_numbers_made_under_other_settings_are_called_so(on_recorded_bars, envir
     assert f"{len(unmet)} of {len(sample['criteria'])}" in drawn
     assert all(name in drawn for name in unmet)
     assert f"run: copytrade poll --lead {LEAD} --once" in drawn
+
+
+def test_a_misspelt_fill_model_is_answered_with_those_of_its_option(copytrade):
+    said = copytrade("replay", "--lead", LEAD, "--fill-model", "nope", "--json").json["error"]
+    assert "next_bar_open_v1" in said["next_step"]
+    assert "touch_v1" not in said["next_step"]
+    said = copytrade("replay", "--lead", LEAD, "--rung-fill", "close_beyond", "--json").json["error"]
+    assert said["next_step"] == "Did you mean close_beyond_v1?"
