@@ -55,13 +55,28 @@ def _missing(lead: str) -> list[Row]:
         return [{"gate": "chain", "what": error.what, "fix": error.next_step or ""}, elsewhere]
     if isinstance(answered, Permit):
         return [elsewhere]
-    return [
+    rows: list[Row] = [
         {"gate": "chain" if item.gate is None else item.gate.value, "what": item.what, "fix": item.fix}
         for item in answered.missing
     ]
+    return _once_by_gate(rows)
+
+
+def _once_by_gate(rows: list[Row]) -> list[Row]:
+    """The first reason of each gate: that no run has judged a gate says nothing new of one that fails anyway."""
+    first: dict[object, Row] = {}
+    for row in rows:
+        _ = first.setdefault((row["gate"], row["what"]) if row["gate"] == "chain" else row["gate"], row)
+    return list(first.values())
 
 
 def _draw(to: Console, lead: str, missing: list[Row]) -> None:
     say(f"live is refused for lead {lead}; {len(missing)} things are missing", to=to)
-    rows = [(row["gate"], row["what"], row["fix"]) for row in missing]
-    table(to, ("needs", "what is missing", "what would change it"), rows, title=None, right=())
+    gates: dict[tuple[str, str], list[str]] = {}
+    for row in missing:
+        gates.setdefault((str(row["what"]), str(row["fix"])), []).append(str(row["gate"]))
+    alone = [(names[0], what, fix) for (what, fix), names in gates.items() if len(names) == 1]
+    table(to, ("needs", "what is missing", "what would change it"), alone, title=None, right=())
+    for (what, fix), names in gates.items():
+        if len(names) > 1:
+            say(f"{len(names)} gates ({', '.join(names)}): {what}. {fix}", to=to)

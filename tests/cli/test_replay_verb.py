@@ -201,3 +201,15 @@ def test_a_misspelt_fill_model_is_answered_with_those_of_its_option(copytrade):
     assert "touch_v1" not in said["next_step"]
     said = copytrade("replay", "--lead", LEAD, "--rung-fill", "close_beyond", "--json").json["error"]
     assert said["next_step"] == "Did you mean close_beyond_v1?"
+
+
+def test_what_live_lacks_is_told_once_by_gate(on_recorded_bars):
+    assert on_recorded_bars("evidence", "--lead", LEAD, "--json").code == 0
+    refused = on_recorded_bars("live", "start", "--lead", LEAD, "--json")
+    assert refused.code == ExitCode.REFUSED
+    gates = [item["gate"] for item in refused.json["missing"] if item["gate"] != "chain"]
+    assert len(gates) == len(set(gates))
+    assert {"sample_size", "drawdown", "overfitting", "human_approval"} <= set(gates)
+    drawn = " ".join(on_recorded_bars("live", "start", "--lead", LEAD).out.split())
+    assert drawn.count("Nothing can produce it today") == 1
+    assert all(gate in drawn for gate in gates)
