@@ -6,7 +6,7 @@ special to the demo but the order: the assets, checks and the refusal are the on
 
 import json
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -16,6 +16,7 @@ from copytrade_core.edges.settings import load_settings
 from copytrade_core.edges.stages.episodes import load_episodes
 from copytrade_core.edges.stages.market_data import needed_months
 from copytrade_core.edges.stages.workplace import Workplace, open_workplace, utc_now
+from copytrade_core.promotion.gate_result import Gate
 from copytrade_dagster.definitions import defs
 from copytrade_dagster.definitions_live import defs as live_defs
 from copytrade_dagster.track import track
@@ -87,12 +88,27 @@ def run(instance: dg.DagsterInstance, place: Workplace, lead_id: str) -> None:
     _markets(instance, place, lead_id)
     with step("split, replay, report, gates") as said:
         result = materialise(defs, instance, JUDGED, lead_id, may_fail=True)
-        checks = result.get_asset_check_evaluations()
-        said.detail = f"{sum(check.passed for check in checks)} of {len(checks)} checks pass"
+        said.detail = judged(result.get_asset_check_evaluations())
     with step("ask for live") as said:
         result = materialise(live_defs, instance, [LIVE], lead_id, may_fail=True)
         assert not result.success, "live must refuse"
         said.state, said.detail = "refused", failure_of(result)
+
+
+def judged(checks: Sequence[dg.AssetCheckEvaluation]) -> str:
+    """Gates and the other checks of the data, counted apart: `0 of 7 gates and 1 of 1 data checks pass`."""
+    names = {gate.value for gate in Gate}
+    gates = [check.passed for check in checks if check.check_name in names]
+    data = [check.passed for check in checks if check.check_name not in names]
+    return f"{sum(gates)} of {len(gates)} gates and {sum(data)} of {len(data)} data checks pass"
+
+
+def spanned(months: Sequence[tuple[str, str]]) -> str:
+    """Market and month pairs in words: `2 markets x 5 months`, or their number where markets differ."""
+    markets, named = {market for market, _ in months}, {month for _, month in months}
+    if len(months) == len(markets) * len(named):
+        return f"{len(markets)} markets x {len(named)} months"
+    return f"{len(months)} market-months of {len(markets)} markets"
 
 
 def _markets(instance: dg.DagsterInstance, place: Workplace, lead_id: str) -> None:
@@ -109,7 +125,8 @@ def _markets(instance: dg.DagsterInstance, place: Workplace, lead_id: str) -> No
             result = materialise(defs, instance, ["bars", "funding"], partition, may_fail=True)
             absent += not result.success
             _say("bars and funding", "begun", f"{partition}, {number} of {len(months)}")
-        said.detail = f"{len(months)} months of markets" + (f", {absent} without data" if absent else "")
+        span = spanned([(str(need.market), str(need.month)) for need in months])
+        said.detail = span + (f", {absent} without data" if absent else "")
 
 
 def main(arguments: list[str]) -> None:

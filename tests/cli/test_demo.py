@@ -71,3 +71,22 @@ def test_a_refusal_counts_the_gates_and_names_what_cannot_exist_yet():
     assert lines[1].startswith("- 1 reasons")
     assert lines[2].endswith(": overfitting")
     assert lines[3] == "- human_approval: approval missing. c"
+
+
+def test_the_steps_of_the_demo_count_in_words():
+    from dagster import AssetCheckEvaluation, AssetKey
+
+    from copytrade_dagster.demo_run import judged, spanned
+
+    def check(name: str, *, passed: bool) -> AssetCheckEvaluation:
+        return AssetCheckEvaluation(check_name=name, passed=passed, asset_key=AssetKey("a"), metadata={})
+
+    checks = [
+        check("drawdown", passed=False),
+        check("robustness", passed=True),
+        check("holdout_is_sealed", passed=True),
+    ]
+    assert judged(checks) == "1 of 2 gates and 1 of 1 data checks pass"
+    months = [(market, month) for market in ("BTC", "ETH") for month in ("2026-01", "2026-02", "2026-03")]
+    assert spanned(months) == "2 markets x 3 months"
+    assert spanned(months[:-1]) == "5 market-months of 2 markets"
