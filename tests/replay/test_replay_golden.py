@@ -224,7 +224,8 @@ def test_nothing_to_replay_is_an_empty_result():
 
 def test_rules_of_entry_are_counted_as_skips_with_their_numbers():
     ran_away = (100_000, 150_000, 100_000, 150_000)
-    bars = series([FLAT, FLAT, ran_away, *[(150_000,) * 4] * 9], start_ms=at_ms(-10))
+    gone = (150_000, 150_000, 150_000, 150_000)
+    bars = series([FLAT, FLAT, ran_away, *[gone] * 9], start_ms=at_ms(-10))
     held = skipped(FOLLOW, [episode(0, 20, side=Side.SHORT)], [bars], delay_s=300)
     assert held == [("entry_drift", "drift_ppm 500000, drift_ppm_max 50000")]
 
