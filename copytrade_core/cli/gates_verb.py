@@ -116,7 +116,8 @@ def _draw_why(to: Console, row: GateRow) -> None:
         first, *more = _why(row)
         say(f"{row['gate']}: {first}", to=to)
         for line in more:
-            say_exactly(f"  {line}", to=to)
+            tell = say_exactly if line.startswith("run: ") else say
+            tell(f"  {line}", to=to)
 
 
 def _why(row: GateRow) -> list[str]:
