@@ -120,6 +120,32 @@ def test_a_stand_in_says_where_it_listens_and_ends_with_ctrl_c(start, tmp_path):
     assert (process.returncode, err) == (0, "")
 
 
+@pytest.mark.parametrize(("arguments", "origin"), [([], "recorded"), (["--simulated"], "simulated")])
+def test_a_stand_in_serves_imported_bars_where_there_are_some(copytrade, start, tmp_path, arguments, origin):
+    rows = [f"2026-02-01 {hour:02}:00:00,78000.0,78100.0,77900.0,78050.5,12.5" for hour in range(12)]
+    bars = tmp_path / "BTCUSDT_1h.csv"
+    bars.write_text("\n".join(["ts,open,high,low,close,vol", *rows]) + "\n")
+    stored = copytrade("bars", "import", str(bars), "--market", "BTC/USDT:USDT", "--interval", "1h", "--json")
+    assert stored.code == 0
+    ready = tmp_path / "ready.json"
+    process = start("simulate", "binance", "--from-dir", str(SAMPLE.parent), "--ready-file", str(ready), *arguments)
+    for _ in range(200):
+        if ready.exists():
+            break
+        time.sleep(0.05)
+    url = json.loads(ready.read_text())["base_url"]
+    said = {}
+    for symbol in ("BTCUSDT", "ETHUSDT"):
+        asked = f"{url}/fapi/v1/klines?symbol={symbol}&interval=1h&startTime=1769911200000&limit=1"
+        with urllib.request.urlopen(asked, timeout=5) as answer:
+            said[symbol] = (answer.headers["x-copytrade-market"], json.loads(answer.read())[0][4])
+    process.send_signal(signal.SIGINT)
+    _ = process.communicate(timeout=20)
+    assert said["BTCUSDT"][0] == origin
+    assert (float(said["BTCUSDT"][1]) == 78050.5) is (origin == "recorded")
+    assert said["ETHUSDT"][0] == "simulated"
+
+
 def test_a_stand_in_of_an_empty_folder_is_refused(copytrade, tmp_path):
     said = copytrade("simulate", "binance", "--from-dir", str(tmp_path), "--json")
     assert said.code == ExitCode.BAD_INPUT
