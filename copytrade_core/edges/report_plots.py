@@ -145,7 +145,7 @@ def _surface(document: Document) -> Plot:
     trace = _heatmap([f"x{multiple:g}" for multiple in multiples], labels, grid, hover)
     layout = {
         "xaxis": axis("Slippage, multiple of the assumed", type="category", showgrid=False),
-        "yaxis": axis("Delay", type="category", showgrid=False),
+        "yaxis": axis("", type="category", showgrid=False),
         "height": 340,
     }
     return Plot(
