@@ -14,6 +14,7 @@ from copytrade_core.ledger.equity import equity, gross_notional
 from copytrade_core.ledger.post import post_fill
 from copytrade_core.model.book import Book, Holding
 from copytrade_core.model.broker import Broker
+from copytrade_core.model.caps import Caps
 from copytrade_core.model.event import (
     AFTER_BLOCKED_ADD,
     BarClosed,
@@ -38,6 +39,8 @@ from copytrade_core.risk.gate import Exposure, check
 from copytrade_core.strategies.machine import Strategy
 from copytrade_core.strategies.state import StrategyState
 
+DAY_MS = 86_400_000
+
 Record = Hold | SyncState | Refused | Order | Fill
 """What a step leaves behind for the journal: every side exit is kept with its reason."""
 
@@ -60,16 +63,26 @@ class Desk:
     instruments: Mapping[str, Instrument]
     account: str
     lead_margin_balance: Money | None
+    caps: Caps
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayStart:
+    """The cash with which a UTC day began; `number` counts days since the epoch."""
+
+    number: int
+    cash: Money
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlowState:
-    """What must survive from one event to the next: strategy, book, orders handed over, attempts per leg."""
+    """What must survive from one event to the next: strategy, book, orders handed over, attempts per leg, the day."""
 
     strategy: StrategyState
     book: Book
     resting: Mapping[str, Order]
     attempts: Mapping[tuple[str, str], int]
+    day: DayStart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +100,7 @@ def advance(state: FlowState, event: Event, desk: Desk, *, now_ms: int) -> Step:
     first blocked add of an episode the remaining adds of this pass are not tried.
     """
     records: list[Record] = []
+    state = _on_day(state, now_ms)
     if isinstance(event, OrderFilled):
         state = _posted(state, event.fill, desk)
         records.append(event.fill)
@@ -109,11 +123,17 @@ def advance(state: FlowState, event: Event, desk: Desk, *, now_ms: int) -> Step:
     return Step(state=state, records=tuple(records))
 
 
+def _on_day(state: FlowState, now_ms: int) -> FlowState:
+    """The state with the cash of its first moment on the UTC day of `now_ms`."""
+    day = now_ms // DAY_MS
+    return state if day <= state.day.number else replace(state, day=DayStart(number=day, cash=state.book.cash))
+
+
 def _carry_out(state: FlowState, intent: Intent, desk: Desk, now_ms: int) -> Step:
     instrument = desk.instruments[intent.market]
     held = state.book.holdings.get(intent.episode_id)
     quantity_held = held.quantity if held is not None else Steps(0)
-    verdict = check(intent, _exposure(state, desk, instrument, quantity_held, intent, now_ms))
+    verdict = check(intent, _exposure(state, desk, instrument, quantity_held, intent, now_ms), desk.caps)
     if isinstance(verdict, Refused):
         return _refused(state, verdict, desk, now_ms)
     key = (intent.episode_id, intent.leg)
@@ -187,7 +207,12 @@ def _exposure(
     if not intent.kind.is_entry:
         zero = Money(0)
         return Exposure(
-            now_ms=now_ms, equity=zero, notional_used=zero, quantity_held=quantity_held, instrument=instrument
+            now_ms=now_ms,
+            equity=zero,
+            day_result=zero,
+            notional_used=zero,
+            quantity_held=quantity_held,
+            instrument=instrument,
         )
 
     def price(held: Holding) -> int:
@@ -195,9 +220,11 @@ def _exposure(
 
     held_notional = gross_notional(state.book, desk.instruments, price)
     reserved = sum(_reserved(order, desk, now_ms) for order in state.resting.values() if not order.reduce_only)
+    worth = equity(state.book, desk.instruments, price)
     return Exposure(
         now_ms=now_ms,
-        equity=equity(state.book, desk.instruments, price),
+        equity=worth,
+        day_result=Money(worth - state.day.cash),
         notional_used=Money(held_notional + reserved),
         quantity_held=quantity_held,
         instrument=instrument,

@@ -16,6 +16,7 @@ import numpy as np
 
 from copytrade_core.model.bar import Bar, BarSeries, FundingSeries, PriceOrigin, QuoteSeries
 from copytrade_core.model.book import Holding
+from copytrade_core.model.caps import UNCAPPED
 from copytrade_core.model.episode import Episode, EpisodeState, Provenance, episode_id
 from copytrade_core.model.event import View
 from copytrade_core.model.fill import Fill, FillModel
@@ -234,6 +235,7 @@ SPEC = ReplaySpec(
     initial_equity=usdt(10_000),
     lead_margin_balance=None,
     interval_ms=BAR_MS,
+    caps=UNCAPPED,
 )
 
 

@@ -15,6 +15,8 @@ class RefusalReason(StrEnum):
     MISSING_QUANTITY = "missing_quantity"
     EXPIRED = "expired"
     NO_POSITION = "no_position"
+    DAILY_LOSS = "daily_loss"
+    NOTIONAL_GROSS = "notional_gross"
     NOTIONAL_GT_EQUITY = "notional_gt_equity"
     BELOW_MINIMUM = "below_minimum"
 

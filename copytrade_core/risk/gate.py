@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from copytrade_core.model.caps import Caps
 from copytrade_core.model.instrument import Instrument
 from copytrade_core.model.intent import ByFraction, ByNotional, ByQuantity, Intent, LimitStyle
 from copytrade_core.model.units import RATE_SCALE, Money, Steps, ceil_div
@@ -15,19 +16,24 @@ from copytrade_core.model.verdict import Approved, RefusalReason, Refused, Verdi
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exposure:
-    """What an intent is judged against: equity, notional held and reserved by resting entries (money), the time."""
+    """What an intent is judged against, in money.
+
+    `equity` at the marks known now, `notional_used` held and reserved by resting entries, `day_result` what was won
+    since 00:00 UTC, marked (negative is a loss).
+    """
 
     now_ms: int
     equity: Money
+    day_result: Money
     notional_used: Money
     quantity_held: Steps
     instrument: Instrument
 
 
-def check(intent: Intent, exposure: Exposure) -> Verdict:
+def check(intent: Intent, exposure: Exposure, caps: Caps) -> Verdict:
     """Approve or refuse one intent.
 
-    Capital is unlevered: notional held + reserved + this order's worst case may not exceed equity.
+    Capital is unlevered: notional held + reserved + this order's worst case may not exceed equity, whatever the caps.
     """
     if intent.sizing is None:
         return Refused(intent=intent, reason=RefusalReason.MISSING_QUANTITY, numbers=())
@@ -42,6 +48,22 @@ def check(intent: Intent, exposure: Exposure) -> Verdict:
             return Refused(intent=intent, reason=RefusalReason.NO_POSITION, numbers=())
         return Approved(intent=intent, worst_notional=Money(0))
     worst = worst_notional(intent, exposure.instrument)
+    if caps.daily_loss_max is not None and exposure.day_result <= -caps.daily_loss_max:
+        return Refused(
+            intent=intent,
+            reason=RefusalReason.DAILY_LOSS,
+            numbers=(("day_result", exposure.day_result), ("daily_loss_max", caps.daily_loss_max)),
+        )
+    if caps.notional_gross_max is not None and exposure.notional_used + worst > caps.notional_gross_max:
+        return Refused(
+            intent=intent,
+            reason=RefusalReason.NOTIONAL_GROSS,
+            numbers=(
+                ("notional_used", exposure.notional_used),
+                ("asked", worst),
+                ("notional_gross_max", caps.notional_gross_max),
+            ),
+        )
     if exposure.notional_used + worst > exposure.equity:
         return Refused(
             intent=intent,

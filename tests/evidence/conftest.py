@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from copytrade_core.model.bar import BarSeries, PriceOrigin
+from copytrade_core.model.caps import UNCAPPED
 from copytrade_core.model.episode import Episode, EpisodeState, Provenance, episode_id
 from copytrade_core.model.fill import FillModel
 from copytrade_core.model.instrument import Instrument, Market
@@ -115,6 +116,7 @@ class Made:
                 initial_equity=money(equity),
                 lead_margin_balance=None,
                 interval_ms=300_000,
+                caps=UNCAPPED,
             ),
             origin=origin,
             funding_known=funding_known,

@@ -7,8 +7,9 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copytrade_core.flow import Desk, FlowState, advance
+from copytrade_core.flow import DayStart, Desk, FlowState, advance
 from copytrade_core.ledger.post import opened_book
+from copytrade_core.model.caps import UNCAPPED
 from copytrade_core.model.event import (
     AFTER_BLOCKED_ADD,
     BarClosed,
@@ -77,8 +78,15 @@ class Floor:
             instruments={BTC: instrument()},
             account="test",
             lead_margin_balance=None,
+            caps=UNCAPPED,
         )
-        self.state = FlowState(strategy=FRESH, book=opened_book(usdt(equity)), resting={}, attempts={})
+        self.state = FlowState(
+            strategy=FRESH,
+            book=opened_book(usdt(equity)),
+            resting={},
+            attempts={},
+            day=DayStart(number=-1, cash=usdt(equity)),
+        )
         self.records: list = []
         self.marks: dict[str, int] = {}
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from copytrade_core.model.caps import UNCAPPED
 from copytrade_core.model.intent import ByFraction, ByNotional, ByQuantity, Intent, IntentKind, LimitStyle, MarketStyle
 from copytrade_core.model.side import Side
 from copytrade_core.model.units import Money, Steps, Ticks
@@ -37,14 +38,19 @@ OPEN = Intent(
 )
 CLOSE = replace(OPEN, kind=IntentKind.CLOSE, leg="ttl.1", sizing=ByFraction(numerator=1, denominator=1))
 ROOM = Exposure(
-    now_ms=at_ms(0), equity=usdt(1000), notional_used=Money(0), quantity_held=Steps(0), instrument=instrument()
+    now_ms=at_ms(0),
+    equity=usdt(1000),
+    day_result=Money(0),
+    notional_used=Money(0),
+    quantity_held=Steps(0),
+    instrument=instrument(),
 )
 
 
 def test_the_whole_equity_may_be_used_and_not_a_unit_more():
     edge = replace(ROOM, notional_used=usdt(900))
-    assert isinstance(check(OPEN, edge), Approved)
-    refused = check(OPEN, replace(edge, notional_used=Money(edge.notional_used + 1)))
+    assert isinstance(check(OPEN, edge, UNCAPPED), Approved)
+    refused = check(OPEN, replace(edge, notional_used=Money(edge.notional_used + 1)), UNCAPPED)
     assert isinstance(refused, Refused)
     assert refused.reason is RefusalReason.NOTIONAL_GT_EQUITY
     assert dict(refused.numbers) == {"notional_used": usdt(900) + 1, "asked": usdt(100), "equity": usdt(1000)}
@@ -54,34 +60,34 @@ def test_the_whole_equity_may_be_used_and_not_a_unit_more():
 def test_an_entry_passes_exactly_when_everything_fits_under_equity(used, asked, equity):
     intent = replace(OPEN, sizing=ByNotional(notional=Money(asked), rule="test"))
     exposure = replace(ROOM, notional_used=Money(used), equity=Money(equity))
-    assert isinstance(check(intent, exposure), Approved) == (used + asked <= equity)
+    assert isinstance(check(intent, exposure, UNCAPPED), Approved) == (used + asked <= equity)
 
 
 @pytest.mark.parametrize("kind", [IntentKind.CLOSE, IntentKind.REDUCE])
 def test_no_cap_holds_back_a_way_out(kind):
     broke = replace(ROOM, equity=usdt(-500), notional_used=usdt(10_000), quantity_held=Steps(5))
-    verdict = check(replace(CLOSE, kind=kind), broke)
+    verdict = check(replace(CLOSE, kind=kind), broke, UNCAPPED)
     assert isinstance(verdict, Approved)
     assert verdict.worst_notional == 0
 
 
 def test_nothing_held_cannot_be_closed():
-    refused = check(CLOSE, ROOM)
+    refused = check(CLOSE, ROOM, UNCAPPED)
     assert isinstance(refused, Refused)
     assert refused.reason is RefusalReason.NO_POSITION
 
 
 def test_an_intent_without_quantity_or_sizing_rule_is_no_intent():
     for intent in (replace(OPEN, sizing=None), replace(CLOSE, sizing=None)):
-        refused = check(intent, replace(ROOM, quantity_held=Steps(5)))
+        refused = check(intent, replace(ROOM, quantity_held=Steps(5)), UNCAPPED)
         assert isinstance(refused, Refused)
         assert refused.reason is RefusalReason.MISSING_QUANTITY
 
 
 def test_an_intent_lapses_at_its_time_and_not_before():
     intent = replace(OPEN, kind=IntentKind.ADD, expires_at_ms=at_ms(1))
-    assert isinstance(check(intent, replace(ROOM, now_ms=at_ms(1) - 1)), Approved)
-    refused = check(intent, replace(ROOM, now_ms=at_ms(1)))
+    assert isinstance(check(intent, replace(ROOM, now_ms=at_ms(1) - 1), UNCAPPED), Approved)
+    refused = check(intent, replace(ROOM, now_ms=at_ms(1)), UNCAPPED)
     assert isinstance(refused, Refused)
     assert refused.reason is RefusalReason.EXPIRED
 
