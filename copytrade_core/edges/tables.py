@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -19,16 +20,20 @@ from copytrade_core.model.errors import BadInput, StoreFault, Where
 ROW_GROUP_ROWS = 131_072
 COMPRESSION = "zstd"
 COMPRESSION_LEVEL = 3
+ARROW_SCHEMA = b"ARROW:schema"
+"""What pyarrow itself writes among the metadata."""
 
 
-def parquet_bytes(frame: pl.DataFrame) -> bytes:
-    """The frame as Parquet.
+def parquet_bytes(frame: pl.DataFrame, meta: Mapping[str, str] | None = None) -> bytes:
+    """The frame as Parquet, with `meta` as the file's key-value metadata.
 
     Written by one thread with fixed settings and no time stamp inside, so that equal frames give equal bytes. A new
     pyarrow may write other bytes for the same frame (it signs files with its version): the rows stay equal.
     """
     sink = pa.BufferOutputStream()
     table = frame.rechunk().to_arrow()
+    if meta is not None:
+        table = table.replace_schema_metadata(dict(meta))
     pq.write_table(
         table,
         sink,
@@ -52,6 +57,19 @@ def frame_from_parquet(content: bytes, *, path: Path) -> pl.DataFrame:
     try:
         return pl.read_parquet(io.BytesIO(content))
     except (pl.exceptions.PolarsError, OSError) as error:
+        raise StoreFault(f"Not a readable Parquet file: {error}", where=Where(file=str(path))) from error
+
+
+def parquet_meta(content: bytes, *, path: Path) -> dict[str, str]:
+    """The key-value metadata of Parquet bytes, without what the writer adds itself.
+
+    Raises:
+        StoreFault: not a readable Parquet file; names `path`.
+    """
+    try:
+        found = pq.read_metadata(io.BytesIO(content)).metadata or {}
+        return {key.decode(): value.decode() for key, value in found.items() if key != ARROW_SCHEMA}
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise StoreFault(f"Not a readable Parquet file: {error}", where=Where(file=str(path))) from error
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from copytrade_core.model.digest import digest_of
+
 
 class TrialOrigin(StrEnum):
     """Who asked for a trial."""
@@ -76,3 +78,8 @@ class Trial:
     code_version: str
     fill_hash: str
     metrics: TrialMetrics | None
+
+
+def trial_id_of(*, data_digest: str, assumptions_digest: str, policy_digest: str) -> str:
+    """The identity of a trial; every maker of trials uses this one."""
+    return digest_of({"data": data_digest, "assumptions": assumptions_digest, "policy": policy_digest})
