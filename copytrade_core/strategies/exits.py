@@ -49,10 +49,13 @@ def tighter(side: Side, first: Ticks | None, second: Ticks | None) -> Ticks | No
 def working_stop(
     spec: ExitSpec, side: Side, average: Ticks, peak: Ticks, resting: Ticks | None
 ) -> tuple[Ticks | None, str]:
-    """The stop that should rest now and why: the fixed one, or once it trails the tightest so far."""
+    """The stop that should rest now and why: the fixed one, or once it trails the tightest so far.
+
+    A trailing stop that an add has moved out of reach of its start stays where it was, unless a fixed one takes over.
+    """
     fixed = stop_price(spec, side, average)
     trailing = trailing_price(spec, side, average, peak)
     if trailing is None:
-        return fixed, "stop_loss"
+        return (resting, "trailing_stop") if fixed is None else (fixed, "stop_loss")
     stop = tighter(side, tighter(side, fixed, trailing), resting)
     return stop, "stop_loss" if stop == fixed else "trailing_stop"
