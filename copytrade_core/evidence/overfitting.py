@@ -19,6 +19,7 @@ from copytrade_core.evidence.sharpe import (
     min_track_record_length,
     moments,
     probabilistic_sharpe_ratio,
+    require_confidence,
 )
 from copytrade_core.model.bar import Float64s
 from copytrade_core.model.errors import BadInput, Where
@@ -32,10 +33,11 @@ Fields = dict[str, Any]
 class OverfittingInputs:
     """What the figures are made of.
 
-    `trip_pnl` is the net profit per round trip of the judged policy in order of exit, USDT, shape `(n_trips,)`.
-    `trial_sharpes` holds one Sharpe ratio per round trip for every distinct trial of the registry on this data, NaN for
-    a trial without one, shape `(n_trials,)`. `candidates_pnl` is the net profit per signal and candidate, signals in
-    time order, 0 where not traded, shape `(n_signals, n_candidates)`.
+    `trip_pnl` is the net profit per round trip of the judged policy in order of exit, USDT, shape `(n_trips,)`, on the
+    signals that the trials were chosen on. `trial_sharpes` holds one Sharpe ratio per round trip for every distinct
+    trial of the registry on this data, NaN for a trial without one, shape `(n_trials,)`; a trial left behind on a
+    shorter span keeps its noisier ratio, which widens the spread and is the stricter side. `candidates_pnl` is the net
+    profit per signal and candidate, signals in time order, 0 where not traded, shape `(n_signals, n_candidates)`.
     """
 
     trip_pnl: Float64s
@@ -64,6 +66,7 @@ def overfitting_figures(
         BadConfig: an impossible `blocks_count`.
     """
     _refuse_infinite(inputs.trial_sharpes)
+    require_confidence(confidence_ratio)
     reasons: dict[str, str] = {}
     shape = moments(inputs.trip_pnl)
     fields: Fields = {
@@ -73,7 +76,8 @@ def overfitting_figures(
         **_choice(inputs.candidates_pnl, blocks_count, reasons),
         **_interval(inputs.trip_pnl, bootstrap, reasons),
     }
-    return OverfittingFigures(**fields, confidence_ratio=confidence_ratio, reasons=tuple(reasons.items()))
+    ordered = tuple((field, reasons[field]) for field in fields if field in reasons)
+    return OverfittingFigures(**fields, confidence_ratio=confidence_ratio, reasons=ordered)
 
 
 def _refuse_infinite(trial_sharpes: Float64s) -> None:

@@ -156,7 +156,7 @@ def min_track_record_length(
         benchmark: to be exceeded, per observation.
         skewness: 0 for a normal sample.
         kurtosis: 3 for a normal sample.
-        confidence_ratio: in [0.5, 1): under one half, less data would prove more.
+        confidence_ratio: in [0.5, 1).
 
     Returns:
         None when the Sharpe ratio is not above the benchmark (no length is enough), or where the error is undefined.
@@ -166,11 +166,20 @@ def min_track_record_length(
     """
     spread = _error_square(sharpe, skewness, kurtosis)
     _require_number("benchmark", benchmark)
-    if not 0.5 <= confidence_ratio < 1:
-        raise BadInput("the confidence must be in [0.5, 1)", where=Where(field="confidence_ratio"))
+    require_confidence(confidence_ratio)
     if spread is None or sharpe <= benchmark:
         return None
     return 1.0 + spread * (NORMAL.inv_cdf(confidence_ratio) / (sharpe - benchmark)) ** 2
+
+
+def require_confidence(confidence_ratio: float) -> None:
+    """Refuse a confidence outside [0.5, 1): under one half, less data would prove more.
+
+    Raises:
+        BadInput: with the field.
+    """
+    if not 0.5 <= confidence_ratio < 1:
+        raise BadInput("the confidence must be in [0.5, 1)", where=Where(field="confidence_ratio"))
 
 
 def require_finite(values: Float64s, field: str) -> None:

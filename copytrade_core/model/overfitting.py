@@ -48,4 +48,4 @@ class OverfittingFigures:
     net_interval_high_usdt: float | None
     """Stationary bootstrap interval of the judged policy's net profit."""
     reasons: tuple[tuple[str, str], ...]
-    """(field, why it is None), in the order of the fields."""
+    """(field, why it is None)."""
