@@ -197,8 +197,8 @@ def _subset_sums(blocks: Float64s) -> Float64s:
 def _score(sums: Float64s, squares: Float64s) -> Float64s:
     """Signed square of sum over root of the square sum: orders candidates exactly as their Sharpe ratio does.
 
-    Over n rows it is `n u`, with u the signed square of mean over root mean square, and Sharpe^2 = |u| / (1 - |u|) x
-    (n - 1) / n grows with u. It needs no subtraction, so equal candidates stay equal and no spread is no special case.
+    Over n rows it is `n u`, with u the signed square of mean over root mean square, and Sharpe^2 = |u| / (1 - |u|)
+    grows with u. It needs no subtraction, so equal candidates stay equal and no spread is no special case.
     """
     return np.divide(sums * np.abs(sums), squares, out=np.zeros_like(sums), where=squares > 0)
 
@@ -235,11 +235,11 @@ def _mean_ranks_of(scores: Float64s, chosen: Float64s) -> Float64s:
 
 
 def _sharpe(score: Float64s, rows_count: int) -> Float64s:
-    """Mean over sample standard deviation per observation; infinite without spread."""
+    """Mean over standard deviation (of n; the slope is the same with n - 1); infinite without spread."""
     share = np.abs(score) / rows_count
     rest = np.where(1.0 - share > NO_SPREAD_RATIO, 1.0 - share, 0.0)
     with np.errstate(divide="ignore"):
-        return np.sign(score) * np.sqrt(share / rest * (rows_count - 1) / rows_count)
+        return np.sign(score) * np.sqrt(share / rest)
 
 
 def _slope(inside: Float64s, outside: Float64s) -> float | None:

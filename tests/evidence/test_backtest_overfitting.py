@@ -23,12 +23,12 @@ from copytrade_core.model.errors import BadConfig, BadInput
 def slow_sharpe(rows: np.ndarray) -> tuple[Fraction, float]:
     """Exact order key and the ratio itself, from whole numbers: sign x mean^2 / variance, infinite without spread."""
     values = [Fraction(int(value)) for value in rows]
-    mean = sum(values) / len(values)
-    variance = sum((value - mean) ** 2 for value in values) / (len(values) - 1)
-    sign = (mean > 0) - (mean < 0)
+    mean = Fraction(sum(values), len(values))
+    variance = Fraction(sum((value - mean) * (value - mean) for value in values), len(values) - 1)
+    sign = int(mean > 0) - int(mean < 0)
     if variance == 0:
         return Fraction(sign * 10**30), math.copysign(math.inf, sign) if sign else 0.0
-    return Fraction(sign) * mean * mean / variance, sign * math.sqrt(mean**2 / variance)
+    return mean * abs(mean) / variance, sign * math.sqrt(mean**2 / variance)
 
 
 def slow(pnl: np.ndarray, blocks_count: int) -> tuple[list[float], float, float, float | None]:
@@ -267,13 +267,15 @@ def test_a_profit_that_is_not_finite_is_refused_with_its_row(wrong):
         backtest_overfitting(np.ones(20), blocks_count=4)
 
 
-def test_winning_and_losing_the_same_in_every_row_are_ranked_and_left_out_of_the_slope():
+@pytest.mark.parametrize("same", [2.0, 0.1, 1 / 3])
+def test_winning_and_losing_the_same_in_every_row_are_ranked_and_left_out_of_the_slope(same):
+    """A third has no exact square sum, and is without spread all the same."""
     draws = np.random.default_rng(5)
-    pnl = np.concatenate([np.full((16, 1), 2.0), np.full((16, 1), -2.0), draws.normal(size=(16, 3))], axis=1)
+    pnl = np.concatenate([np.full((28, 1), same), np.full((28, 1), -same), draws.normal(size=(28, 3))], axis=1)
     found = answer(pnl, 4)
     assert found.overfitting_ratio == 0
     assert found.degradation_slope is None
-    mirrored = np.where(np.arange(16)[:, None] < 8, pnl, pnl[:, [1, 0, 2, 3, 4]])
+    mirrored = np.where(np.arange(28)[:, None] < 14, pnl, pnl[:, [1, 0, 2, 3, 4]])
     assert 0 < answer(mirrored, 4).overfitting_ratio < 1
 
 

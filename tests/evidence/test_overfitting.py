@@ -155,3 +155,18 @@ def test_impossible_settings_are_refused_even_without_round_trips():
         figures(trips=[], confidence_ratio=0.2)
     with pytest.raises(BadConfig, match="blocks_count"):
         figures(blocks_count=5)
+
+
+def test_the_numbers_on_the_explanation_page_are_those_of_the_formulas(project_root):
+    page = " ".join((project_root / "docs/explanation/overfitting.md").read_text().split())
+    luck = expected_maximum_sharpe(trials_count=20_000, trials_sharpe_variance=0.15**2)
+    assert "spread of 0.15, the best of 20,000 worthless ones is expected to show about 0.6," in page
+    assert round(luck, 1) == 0.6
+    told = []
+    for sharpe in (0.6, 0.25, 0.1, 0.27):
+        length = min_track_record_length(sharpe=sharpe, benchmark=0, skewness=0, kurtosis=3, confidence_ratio=0.95)
+        assert length is not None
+        told.append(math.ceil(length))
+    assert f"{told[0]} trades at a Sharpe ratio of 0.6 per trade, {told[1]} at 0.25, {told[2]} at 0.1." in page
+    assert "With 40 trades, anything under about 0.27 is not told from nothing." in page
+    assert told[3] == 40
