@@ -55,10 +55,10 @@ def replay(
     ] = None,
     json_output: JsonFlag = False,
 ) -> None:
-    """Replay one strategy on a lead's episodes and the stored bars; nothing is stored.
+    """Replay one strategy on a lead's episodes and the stored bars; no result is stored.
 
-    What is not given comes from copytrade.toml. The holdout stays closed. The legacy study trades at the lead's own
-    prices and is labelled so.
+    The try itself is counted in the trial registry, as every look at the data is. What is not given comes from
+    copytrade.toml. The holdout stays closed. The legacy study trades at the lead's own prices and is labelled so.
 
     Example: copytrade replay --lead 4751838302089254401 --strategy follow_lead --delay 300
     """

@@ -1,6 +1,7 @@
 """One replay that somebody asked for, as one plain document: summary, round trips, what was skipped, digests.
 
-Nothing is stored: what gates judge is the study of `stages.replay`. The holdout stays closed here, too.
+What gates judge is the study of `stages.replay`; of a replay here only the try is kept, in the trial registry, because
+whoever replays a policy has looked at the data. The holdout stays closed here, too.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ from pathlib import Path
 import msgspec
 
 from copytrade_core.edges.stages.episodes import load_episodes
+from copytrade_core.edges.stages.manual_trials import ManualTries, record_manual
 from copytrade_core.edges.stages.market_data import LoadedMarkets, load_markets
 from copytrade_core.edges.stages.policies import load_policies, load_policy
 from copytrade_core.edges.stages.replay import lead_spec
 from copytrade_core.edges.stages.split import split_of
+from copytrade_core.edges.stages.trial_data import data_digest_of
 from copytrade_core.edges.stages.workplace import Workplace
 from copytrade_core.evidence.measures import measures
 from copytrade_core.evidence.parts import OPEN_PARTS, seal
@@ -81,7 +84,7 @@ def replay_legacy(place: Workplace, request: ReplayRequest) -> dict[str, object]
 def replay_executable(place: Workplace, request: ReplayRequest) -> dict[str, object]:
     """The reference replay of one policy at prices that could have been traded; assumptions are those of the settings.
 
-    Signals of the holdout are listed as skipped and never replayed.
+    Signals of the holdout are listed as skipped and never replayed. The try is counted in the trial registry, once.
 
     Raises:
         BadInput: an unknown strategy, or rungs (a policy names its own ladder).
@@ -100,6 +103,14 @@ def replay_executable(place: Workplace, request: ReplayRequest) -> dict[str, obj
     split = split_of(place, episodes)
     visible, sealed = seal(split, episodes, OPEN_PARTS)
     result = replay(visible, policy, spec, markets.data)
+    head = place.lake.require("episodes", request.lead_id)
+    tries = ManualTries(
+        results=[(result.policy, result)],
+        split=split,
+        data_digest=data_digest_of(head, markets),
+        assumptions_digest=digest_of(spec),
+    )
+    _ = record_manual(place, request.lead_id, tries)
     document: dict[str, object] = msgspec.to_builtins(
         {
             "summary": _summary(result, place, sealed_count=len(sealed)),
@@ -107,7 +118,6 @@ def replay_executable(place: Workplace, request: ReplayRequest) -> dict[str, obj
             "skipped": [*result.skipped, *sealed],
         }
     )
-    head = place.lake.require("episodes", request.lead_id)
     read = {
         f"episodes/{request.lead_id}": head.digest,
         **markets.digests,

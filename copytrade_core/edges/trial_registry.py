@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import filelock
+import numpy as np
 import polars as pl
 
 from copytrade_core.edges.atomic_files import make_folder, read_if_present, store_faults, write_whole
@@ -34,6 +35,7 @@ from copytrade_core.edges.trial_segment import (
     segment_name,
     segment_of,
 )
+from copytrade_core.model.bar import Float64s
 from copytrade_core.model.errors import BadInput, StoreFault, Where
 from copytrade_core.model.trial import Trial
 
@@ -203,14 +205,12 @@ class TrialRegistry:
         """Distinct trials over all searches on this data, those by hand, aborted ones and neighbours included."""
         return self.frame(data_digest).get_column("trial_id").n_unique()
 
-    def sharpes(self, data_digest: str) -> list[float]:
-        """Sharpe ratio per round trip of each distinct trial on this data that has one, in order of trial id.
+    def sharpes(self, data_digest: str) -> Float64s:
+        """Sharpe ratio per round trip of each distinct trial on this data, in order of trial id, shape `(n_trials,)`.
 
-        A trial that is stored more than once counts once, with the figure of its longest span.
+        NaN for a trial without one. A trial that is stored more than once has the figure of its longest span.
         """
-        found = self.frame(data_digest).filter(pl.col("sharpe").is_not_null())
-        longest = found.sort("signals_count", maintain_order=True).unique("trial_id", keep="last")
-        return [float(sharpe) for sharpe in longest.sort("trial_id").get_column("sharpe")]
+        return sharpes_of(self.frame(data_digest))
 
     def verify(self) -> RegistryHead:
         """Reads everything and returns the head that holds for it.
@@ -279,3 +279,11 @@ def _whole(name: Named) -> bytes:
         where = Where(file=str(name.path))
         raise StoreFault("a segment of the trial registry was changed", where=where, next_step=RESTORE)
     return content
+
+
+def sharpes_of(trials: pl.DataFrame) -> Float64s:
+    """See `TrialRegistry.sharpes`; `trials` are rows of one data."""
+    stored = trials.select("trial_id", "signals_count", "sharpe")
+    longest = stored.sort("signals_count", maintain_order=True).unique("trial_id", keep="last")
+    found = longest.sort("trial_id").get_column("sharpe").fill_null(float("nan"))
+    return found.to_numpy().astype(np.float64)

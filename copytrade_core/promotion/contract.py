@@ -72,6 +72,15 @@ THRESHOLDS: Mapping[Gate, tuple[str, ...]] = {
         "without_best_trades_net_usdt_above",
         "neighbours_profitable_ratio_min",
     ),
+    Gate.OVERFITTING: (
+        "trials_count_min",
+        "trips_count_min",
+        "deflated_sharpe_ratio_min",
+        "backtest_overfitting_ratio_max",
+        "validation_net_interval_low_usdt_above",
+    ),
+    Gate.HOLDOUT_UNSPENT: ("openings_count_max",),
+    Gate.ENGINE_EQUIVALENCE: ("candidates_compared_count_min",),
 }
 """The thresholds a gate reads; the contract must state exactly these."""
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 
 from copytrade_core.model.bar import PriceOrigin
 from copytrade_core.promotion.contract import Contract
-from copytrade_core.promotion.facts import CandidateFacts
 from copytrade_core.promotion.gate_result import Bound, Criterion, Gate, GateVerdict
 
 SIMULATED = "simulated market: these prices were never traded"
@@ -24,7 +23,7 @@ class Judge:
 
     gate: Gate
     contract: Contract
-    facts: CandidateFacts
+    origin: PriceOrigin
 
     def at_most(self, name: str, number: float | None, *, absent: str, fix: str, command: str) -> Criterion:
         """The number may not exceed the limit."""
@@ -41,6 +40,13 @@ class Judge:
     ) -> Criterion:
         """The number must be more than the limit."""
         return self._compare(name, label or name, number, Bound.ABOVE, absent=absent, fix=fix, command=command)
+
+    def enough(self, name: str, number: float | None, *, absent: str, fix: str, command: str) -> Criterion:
+        """The number may not be under the limit; under it there is too little to say anything, so it is no failure."""
+        compared = self.at_least(name, number, absent=absent, fix=fix, command=command)
+        if compared.verdict is not GateVerdict.FAIL:
+            return compared
+        return replace(compared, verdict=GateVerdict.INCONCLUSIVE, reason=f"{compared.reason}: too few to tell")
 
     def _compare(
         self, name: str, label: str, number: float | None, bound: Bound, *, absent: str, fix: str, command: str
@@ -63,7 +69,7 @@ class Judge:
 
     def on_prices(self, criterion: Criterion) -> Criterion:
         """The criterion as it counts when it rests on prices: on a simulated market it never passes."""
-        if self.facts.assumptions.origin is PriceOrigin.RECORDED or criterion.verdict is not GateVerdict.PASS:
+        if self.origin is PriceOrigin.RECORDED or criterion.verdict is not GateVerdict.PASS:
             return criterion
         return replace(
             criterion,

@@ -70,5 +70,8 @@ def _timeless(facts: CandidateFacts) -> Mapping[str, object]:
         "visible": facts.visible,
         "parts": facts.parts,
         "stressed": facts.stressed,
-        "neighbours_profitable_ratio": facts.neighbours_profitable_ratio,
+        "judged": facts.judged,
+        "trials": facts.trials,
+        "holdout": facts.holdout,
+        "search": facts.search,
     }

@@ -1,6 +1,7 @@
 """What the gates read: numbers about one candidate, taken from stored evidence and nothing else.
 
 How the numbers are computed belongs to `evidence`; here they are only named. The holdout is absent until it is opened.
+Older evidence of a search or a holdout is named as such and counts for nothing: gates compare digests.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from datetime import datetime
 from copytrade_core.model.bar import PriceOrigin
 from copytrade_core.model.fill import FillModel
 from copytrade_core.model.measure import Measures
+from copytrade_core.model.overfitting import OverfittingFigures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,12 +69,84 @@ class CapitalFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedFacts:
+    """Which policy is judged, on which data, by which code: what a search or a holdout must have been about to count.
+
+    `policy_digest` is the candidate, `data_digest` that of its trials.
+    """
+
+    policy_digest: str
+    data_digest: str
+    code_version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineFacts:
+    """What the comparison of both engines concluded in a search.
+
+    `verdict` is EQUAL or REJECTED_FOR_SEARCH, `policy_digests` are the candidates compared, `difference` the first one.
+    """
+
+    verdict: str
+    compared_count: int
+    policy_digests: tuple[str, ...]
+    difference: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchFacts:
+    """What the newest search of the lead found about one policy (`policy_digest`), on its data and by its code.
+
+    `neighbours_profitable_ratio` is the share of neighbouring parameters with a positive net result. None = not looked.
+    """
+
+    search_id: str
+    policy_digest: str
+    data_digest: str
+    code_version: str
+    neighbours_count: int
+    neighbours_profitable_ratio: float | None
+    overfitting: OverfittingFigures | None
+    engine: EngineFacts | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialFacts:
+    """The registry on the judged data, as it is now.
+
+    `figures` are the judged policy's, over its train signals, against every trial; `sampled_count` counts the trials
+    that a search made and `fault` says why the registry cannot be read (then `figures` is None).
+    """
+
+    figures: OverfittingFigures | None
+    sampled_count: int
+    fault: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldoutFacts:
+    """What the holdout ledger says about the holdout of today and the judged policy.
+
+    `openings_count` counts openings that have shown any of it; `others` tells the first of those for another candidate
+    (None = none), `own` the judged policy's newest opening, `own_verdict` its result (None = none yet). `fault` says
+    why the ledger cannot be trusted.
+    """
+
+    fault: str | None
+    signals_count: int
+    openings_count: int
+    others: str | None
+    own: str | None
+    own_verdict: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CandidateFacts:
     """All that the gates of this project's replay steps read about one lead and one policy.
 
     `visible` are the measures of train and validation together, `parts` those of each part by name; the holdout is in
-    `parts` only once it has been opened. `stressed` holds the robustness runs by name (visible part).
-    `neighbours_profitable_ratio` is None until a search has looked at neighbouring parameters.
+    `parts` only once it has been opened, for exactly this policy. `stressed` holds the robustness runs by name (visible
+    part). `search` is None until a search has reported.
     """
 
     lead_id: str
@@ -82,4 +156,15 @@ class CandidateFacts:
     visible: Measures
     parts: Mapping[str, Measures]
     stressed: Mapping[str, Measures]
-    neighbours_profitable_ratio: float | None
+    judged: JudgedFacts
+    trials: TrialFacts
+    holdout: HoldoutFacts
+    search: SearchFacts | None
+
+    @property
+    def search_of_judged(self) -> SearchFacts | None:
+        """The search, where it is about exactly the judged policy on exactly this data."""
+        found, judged = self.search, self.judged
+        if found is None or (found.policy_digest, found.data_digest) != (judged.policy_digest, judged.data_digest):
+            return None
+        return found

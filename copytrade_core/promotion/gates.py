@@ -1,6 +1,6 @@
 """All gates that this project can evaluate today, asked in one call.
 
-What a gate compares belongs to `gates_source.py` and `gates_result.py`.
+What a gate compares belongs to `gates_source.py`, `gates_result.py` and `gates_search.py`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from copytrade_core.promotion.contract import Contract
 from copytrade_core.promotion.facts import CandidateFacts
 from copytrade_core.promotion.gate_result import Gate, GateResult
 from copytrade_core.promotion.gates_result import capital_grounding, drawdown, profitability, robustness
+from copytrade_core.promotion.gates_search import engine_equivalence, holdout_unspent, overfitting
 from copytrade_core.promotion.gates_source import executable_fills_only, sample_size, source_quality
 
 
@@ -25,5 +26,8 @@ def evaluate(facts: CandidateFacts, contract: Contract, *, now: datetime) -> Map
         drawdown(facts, contract),
         capital_grounding(facts, contract),
         robustness(facts, contract),
+        overfitting(facts, contract),
+        holdout_unspent(facts, contract),
+        engine_equivalence(facts, contract),
     )
     return {result.gate: result for result in results}

@@ -12,7 +12,6 @@ from copytrade_core.promotion.facts import CandidateFacts
 from copytrade_core.promotion.gate_result import Criterion, Gate, GateResult, GateVerdict, result_of
 
 PARTS = ("train", "validation", "holdout")
-LATER = "(no command yet: a later step of the project)"
 NO_TRADES = "no round trip was replayed"
 NO_CURVE = "nothing was held, so there is no equity curve"
 REJECT = "Do not promote this candidate; try another policy or another lead"
@@ -20,11 +19,12 @@ REJECT = "Do not promote this candidate; try another policy or another lead"
 
 def profitability(facts: CandidateFacts, contract: Contract) -> GateResult:
     """Net after costs, profit factor and expectancy on train, validation and holdout; interval of net above zero."""
-    judge = Judge(gate=Gate.PROFITABILITY, contract=contract, facts=facts)
+    judge = Judge(gate=Gate.PROFITABILITY, contract=contract, origin=facts.assumptions.origin)
     criteria: list[Criterion] = []
     for part in PARTS:
         measures = facts.parts.get(part)
-        criteria.extend(_part_missing(part) if measures is None else _part_profit(judge, part, measures))
+        found = _part_missing(facts, part) if measures is None else part_profit(judge, part, measures, _evidence(facts))
+        criteria.extend(found)
     criteria.append(
         judge.on_prices(
             judge.above(
@@ -39,17 +39,19 @@ def profitability(facts: CandidateFacts, contract: Contract) -> GateResult:
     return result_of(Gate.PROFITABILITY, criteria)
 
 
-def _part_missing(part: str) -> list[Criterion]:
+def _part_missing(facts: CandidateFacts, part: str) -> list[Criterion]:
     if part == "holdout":
         reason, fix = "holdout not opened", "Open the holdout on record once every other gate passes"
+        command = f"copytrade holdout open --lead {facts.lead_id}"
     else:
         reason, fix = "the split has no such part", "Wait for more signals, so that every part has some"
-    return [statement(name=part, verdict=GateVerdict.INCONCLUSIVE, reason=reason, fix=fix, command=LATER)]
+        command = f"copytrade poll --lead {facts.lead_id} --once"
+    return [statement(name=part, verdict=GateVerdict.INCONCLUSIVE, reason=reason, fix=fix, command=command)]
 
 
-def _part_profit(judge: Judge, part: str, measures: Measures) -> list[Criterion]:
+def part_profit(judge: Judge, part: str, measures: Measures, command: str) -> list[Criterion]:
+    """The limits of profitability on one part; `judge` is of that gate, `command` makes these figures again."""
     traded = measures.trades_count > 0
-    command = _evidence(judge.facts)
     compared = [
         judge.above(
             "net_ratio_above",
@@ -81,7 +83,7 @@ def _part_profit(judge: Judge, part: str, measures: Measures) -> list[Criterion]
 
 def drawdown(facts: CandidateFacts, contract: Contract) -> GateResult:
     """Realised, marked and intrabar drawdown, the worst round trip and the worst day."""
-    judge = Judge(gate=Gate.DRAWDOWN, contract=contract, facts=facts)
+    judge = Judge(gate=Gate.DRAWDOWN, contract=contract, origin=facts.assumptions.origin)
     seen = facts.visible
     traded = seen.trades_count > 0
     numbers = {
@@ -103,7 +105,7 @@ def drawdown(facts: CandidateFacts, contract: Contract) -> GateResult:
 
 def capital_grounding(facts: CandidateFacts, contract: Contract) -> GateResult:
     """Unlevered: gross never above equity, no entry refused for lack of it, minimums met, equity far above zero."""
-    judge = Judge(gate=Gate.CAPITAL_GROUNDING, contract=contract, facts=facts)
+    judge = Judge(gate=Gate.CAPITAL_GROUNDING, contract=contract, origin=facts.assumptions.origin)
     capital, command = facts.capital, _evidence(facts)
     smaller = "Lower sizing.target_notional_usdt or raise replay.initial_equity_usdt to what you really have"
     larger = "Raise sizing.target_notional_usdt, use fewer rungs, or trade where minimums are lower"
@@ -123,8 +125,8 @@ def capital_grounding(facts: CandidateFacts, contract: Contract) -> GateResult:
 
 def robustness(facts: CandidateFacts, contract: Contract) -> GateResult:
     """The net result stays above zero when slippage, fees and delay get worse and the best trades are left out."""
-    judge = Judge(gate=Gate.ROBUSTNESS, contract=contract, facts=facts)
-    seen = facts.visible
+    judge = Judge(gate=Gate.ROBUSTNESS, contract=contract, origin=facts.assumptions.origin)
+    seen, search = facts.visible, facts.search_of_judged
     numbers = {
         "slippage_x2_net_usdt_above": _net(facts.stressed.get("slippage_x2")),
         "fees_x1_5_net_usdt_above": _net(facts.stressed.get("fees_x1.5")),
@@ -138,10 +140,10 @@ def robustness(facts: CandidateFacts, contract: Contract) -> GateResult:
     compared.append(
         judge.at_least(
             "neighbours_profitable_ratio_min",
-            facts.neighbours_profitable_ratio,
-            absent="no search has looked at neighbouring parameters yet",
+            None if search is None else search.neighbours_profitable_ratio,
+            absent="no search on this data has looked at the neighbours of this policy",
             fix="Run a search around this policy",
-            command=LATER,
+            command=search_command(facts),
         )
     )
     return result_of(Gate.ROBUSTNESS, [judge.on_prices(criterion) for criterion in compared])
@@ -153,6 +155,11 @@ def _net(measures: Measures | None) -> float | None:
 
 def _loss(ratio: float | None) -> float | None:
     return None if ratio is None else max(0.0, -ratio)
+
+
+def search_command(facts: CandidateFacts) -> str:
+    """What searches around the judged policy."""
+    return f"copytrade search --lead {facts.lead_id} --strategy {facts.assumptions.policy}"
 
 
 def _evidence(facts: CandidateFacts) -> str:

@@ -20,7 +20,7 @@ NO_TRADES = "no round trip was replayed"
 
 def source_quality(facts: CandidateFacts, contract: Contract, *, now: datetime) -> GateResult:
     """Rejects, gaps, freshness, history complete; survivorship and loss aversion as limits on what we saw."""
-    source, judge = facts.source, Judge(gate=Gate.SOURCE_QUALITY, contract=contract, facts=facts)
+    source, judge = facts.source, Judge(gate=Gate.SOURCE_QUALITY, contract=contract, origin=facts.assumptions.origin)
     poll = f"copytrade poll --lead {facts.lead_id} --once"
     age_s = None if source.newest_page_at is None else (now - source.newest_page_at).total_seconds()
     return result_of(
@@ -63,7 +63,7 @@ def source_quality(facts: CandidateFacts, contract: Contract, *, now: datetime) 
 
 def executable_fills_only(facts: CandidateFacts, contract: Contract) -> GateResult:
     """No promotion figure rests on lead prices, free trading or a market that never traded."""
-    judge = Judge(gate=Gate.EXECUTABLE_FILLS_ONLY, contract=contract, facts=facts)
+    judge = Judge(gate=Gate.EXECUTABLE_FILLS_ONLY, contract=contract, origin=facts.assumptions.origin)
     made = facts.assumptions
     replay = f"copytrade evidence --lead {facts.lead_id}"
     limits = [
@@ -104,7 +104,7 @@ def executable_fills_only(facts: CandidateFacts, contract: Contract) -> GateResu
 
 def sample_size(facts: CandidateFacts, contract: Contract) -> GateResult:
     """Round trips, days, and every side that the policy claims to trade; the closed holdout does not count."""
-    judge = Judge(gate=Gate.SAMPLE_SIZE, contract=contract, facts=facts)
+    judge = Judge(gate=Gate.SAMPLE_SIZE, contract=contract, origin=facts.assumptions.origin)
     visible = facts.visible
     poll = f"copytrade poll --lead {facts.lead_id} --once"
     grow = "Wait for more signals of this lead, and have bars for every market and month it traded in"

@@ -12,6 +12,7 @@ from pathlib import Path
 from copytrade_core.promotion.contract import THRESHOLDS, Contract, Step, contract_from_mapping
 from copytrade_core.promotion.gate_result import Gate
 from copytrade_core.promotion.gates_result import capital_grounding, drawdown, profitability, robustness
+from copytrade_core.promotion.gates_search import engine_equivalence, holdout_unspent, overfitting
 from copytrade_core.promotion.gates_source import executable_fills_only, sample_size, source_quality
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,6 +26,9 @@ PROOFS = {
     Gate.DRAWDOWN: drawdown,
     Gate.CAPITAL_GROUNDING: capital_grounding,
     Gate.ROBUSTNESS: robustness,
+    Gate.OVERFITTING: overfitting,
+    Gate.HOLDOUT_UNSPENT: holdout_unspent,
+    Gate.ENGINE_EQUIVALENCE: engine_equivalence,
 }
 
 HEADER = "| threshold | limit | unit | meaning |\n|---|---|---|---|"

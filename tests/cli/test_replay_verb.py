@@ -209,7 +209,7 @@ def test_what_live_lacks_is_told_once_by_gate(on_recorded_bars):
     assert refused.code == ExitCode.REFUSED
     gates = [item["gate"] for item in refused.json["missing"] if item["gate"] != "chain"]
     assert len(gates) == len(set(gates))
-    assert {"sample_size", "drawdown", "overfitting", "human_approval"} <= set(gates)
+    assert {"sample_size", "drawdown", "overfitting", "preflight_clean", "human_approval"} <= set(gates)
     drawn = " ".join(on_recorded_bars("live", "start", "--lead", LEAD).out.split())
     assert drawn.count("Nothing can produce it today") == 1
     assert all(gate in drawn for gate in gates)

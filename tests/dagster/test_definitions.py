@@ -61,6 +61,9 @@ def test_the_gates_are_checks_of_the_last_asset():
             Gate.DRAWDOWN,
             Gate.CAPITAL_GROUNDING,
             Gate.ROBUSTNESS,
+            Gate.OVERFITTING,
+            Gate.HOLDOUT_UNSPENT,
+            Gate.ENGINE_EQUIVALENCE,
         )
     }
 

@@ -11,12 +11,24 @@ import pytest
 from copytrade_core.model.bar import PriceOrigin
 from copytrade_core.model.fill import FillModel
 from copytrade_core.model.measure import Measures
+from copytrade_core.model.overfitting import OverfittingFigures
 from copytrade_core.promotion.contract import Contract, contract_from_mapping
-from copytrade_core.promotion.facts import AssumptionFacts, CandidateFacts, CapitalFacts, SourceFacts
+from copytrade_core.promotion.facts import (
+    AssumptionFacts,
+    CandidateFacts,
+    CapitalFacts,
+    EngineFacts,
+    HoldoutFacts,
+    JudgedFacts,
+    SearchFacts,
+    SourceFacts,
+    TrialFacts,
+)
 
 CONTRACT_FILE = Path(__file__).resolve().parents[2] / "settings" / "promotion.toml"
 PAGE_AT = datetime(2026, 5, 19, tzinfo=UTC)
 NOW = datetime(2026, 5, 19, 1, tzinfo=UTC)
+POLICY, DATA, CODE = "a" * 64, "d" * 64, "0.1.0+0123456789abcdef"
 GOOD = {
     "trades_count": 120,
     "longs_count": 60,
@@ -38,6 +50,7 @@ GOOD = {
 
 class Candidates:
     now = NOW
+    policy, data, code = POLICY, DATA, CODE
     page_at = PAGE_AT
 
     @staticmethod
@@ -87,6 +100,50 @@ class Candidates:
         return AssumptionFacts(**{**values, **changes})  # pyright: ignore[reportArgumentType]
 
     @staticmethod
+    def figures(**changes: object) -> OverfittingFigures:
+        values: dict[str, object] = {field.name: 0 for field in fields(OverfittingFigures)}
+        good = {
+            "trials_count": 500,
+            "observations_count": 66,
+            "deflated_sharpe_ratio": 0.99,
+            "backtest_overfitting_ratio": 0.04,
+            "reasons": (),
+        }
+        return OverfittingFigures(**{**values, **good, **changes})  # pyright: ignore[reportArgumentType]
+
+    @staticmethod
+    def trials(**changes: object) -> TrialFacts:
+        values: dict[str, object] = {"figures": Candidates.figures(), "sampled_count": 480, "fault": None}
+        return TrialFacts(**{**values, **changes})  # pyright: ignore[reportArgumentType]
+
+    @staticmethod
+    def holdout(**changes: object) -> HoldoutFacts:
+        values: dict[str, object] = {
+            "fault": None,
+            "signals_count": 27,
+            "openings_count": 1,
+            "others": None,
+            "own": "opened by a person for this policy",
+            "own_verdict": "pass",
+        }
+        return HoldoutFacts(**{**values, **changes})  # pyright: ignore[reportArgumentType]
+
+    @staticmethod
+    def search(**changes: object) -> SearchFacts:
+        engine = EngineFacts(verdict="EQUAL", compared_count=20, policy_digests=(POLICY, "b" * 64), difference=None)
+        values: dict[str, object] = {
+            "search_id": "5" * 64,
+            "policy_digest": POLICY,
+            "data_digest": DATA,
+            "code_version": CODE,
+            "neighbours_count": 30,
+            "neighbours_profitable_ratio": 0.9,
+            "overfitting": Candidates.figures(),
+            "engine": engine,
+        }
+        return SearchFacts(**{**values, **changes})  # pyright: ignore[reportArgumentType]
+
+    @staticmethod
     def facts(**changes: object) -> CandidateFacts:
         values: dict[str, object] = {
             "lead_id": "4751838302089254401",
@@ -106,7 +163,10 @@ class Candidates:
                 "fees_x1.5": Candidates.measures(),
                 "delay_plus_one_bar": Candidates.measures(),
             },
-            "neighbours_profitable_ratio": 0.9,
+            "judged": JudgedFacts(policy_digest=POLICY, data_digest=DATA, code_version=CODE),
+            "trials": Candidates.trials(),
+            "holdout": Candidates.holdout(),
+            "search": Candidates.search(),
         }
         return CandidateFacts(**{**values, **changes})  # pyright: ignore[reportArgumentType]
 

@@ -56,7 +56,7 @@ def test_a_whole_chain_is_a_permit_for_exactly_this_evidence(ask):
 def test_live_is_refused_even_when_every_gate_of_today_passes(ask):
     answer = ask(step=Step.LIVE_SMALL)
     gates = {item.gate for item in answer.missing}
-    assert {Gate.HUMAN_APPROVAL, Gate.OVERFITTING, Gate.PREFLIGHT_CLEAN, Gate.SHADOW_CLEAN} <= gates
+    assert {Gate.HUMAN_APPROVAL, Gate.COPYABILITY, Gate.PREFLIGHT_CLEAN, Gate.SHADOW_CLEAN} <= gates
     assert any("approval missing" in what for what in whats(answer))
 
 

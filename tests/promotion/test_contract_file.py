@@ -50,7 +50,7 @@ def test_any_change_is_another_contract(candidates):
         ("schema_version", 2, "schema_version"),
         ("evidence_age_s_max", 0, "evidence_age_s_max"),
         ("evidence_age_s_max", True, "evidence_age_s_max"),
-        ("gates.overfitting", {}, "gates.overfitting"),
+        ("gates.copyability", {}, "gates.copyability"),
         ("gates.drawdown", None, "gates.drawdown"),
         ("gates.drawdown.trade_loss_ratio_max", None, "gates.drawdown.trade_loss_ratio_max"),
         ("gates.drawdown.trade_loss_pct", {"value": 1}, "gates.drawdown.trade_loss_pct"),

@@ -13,7 +13,14 @@ from copytrade_core.promotion.gate_result import Gate, GateVerdict, worst
 from copytrade_core.promotion.gates import evaluate
 
 PASS, FAIL, INCONCLUSIVE = GateVerdict.PASS, GateVerdict.FAIL, GateVerdict.INCONCLUSIVE
-PRICED = (Gate.SAMPLE_SIZE, Gate.PROFITABILITY, Gate.DRAWDOWN, Gate.CAPITAL_GROUNDING, Gate.ROBUSTNESS)
+PRICED = (
+    Gate.SAMPLE_SIZE,
+    Gate.PROFITABILITY,
+    Gate.DRAWDOWN,
+    Gate.CAPITAL_GROUNDING,
+    Gate.ROBUSTNESS,
+    Gate.OVERFITTING,
+)
 
 
 def verdicts(candidates, **changes):
@@ -159,7 +166,10 @@ def test_a_stressed_run_must_earn_and_must_exist(candidates, run):
 
 
 def test_without_a_search_there_is_no_plateau(candidates):
-    assert verdicts(candidates, neighbours_profitable_ratio=None)[Gate.ROBUSTNESS] is INCONCLUSIVE
+    assert verdicts(candidates, search=None)[Gate.ROBUSTNESS] is INCONCLUSIVE
+    elsewhere = candidates.search(policy_digest="c" * 64)
+    assert verdicts(candidates, search=elsewhere)[Gate.ROBUSTNESS] is INCONCLUSIVE
+    assert verdicts(candidates, search=candidates.search(neighbours_profitable_ratio=0.5))[Gate.ROBUSTNESS] is FAIL
 
 
 def test_whatever_does_not_pass_says_why_what_would_fix_it_and_which_command(candidates):
@@ -169,6 +179,9 @@ def test_whatever_does_not_pass_says_why_what_would_fix_it_and_which_command(can
         visible=candidates.measures(trades_count=1, worst_trade_ratio=None),
         parts={},
         stressed={},
+        trials=candidates.trials(figures=None, sampled_count=0, fault="a segment was changed"),
+        holdout=candidates.holdout(fault="an entry was changed", own=None, own_verdict=None, signals_count=0),
+        search=None,
     )
     for result in evaluate(hopeless, candidates.contract(), now=candidates.now).values():
         assert result.verdict is not PASS

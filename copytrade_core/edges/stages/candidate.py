@@ -10,10 +10,13 @@ from collections.abc import Sequence
 import polars as pl
 
 from copytrade_core.edges.stages.episodes import load_episodes
+from copytrade_core.edges.stages.holdout_facts import holdout_facts, holdout_of
 from copytrade_core.edges.stages.policies import load_policies
 from copytrade_core.edges.stages.sources import newest_page_at
 from copytrade_core.edges.stages.split import split_of
 from copytrade_core.edges.stages.study_store import load_study
+from copytrade_core.edges.stages.trial_data import data_digest_of_study
+from copytrade_core.edges.stages.trial_facts import search_facts, trial_facts
 from copytrade_core.edges.stages.workplace import Workplace
 from copytrade_core.evidence.drawdown import equity_worst_ratio, gross_to_equity_max_ratio
 from copytrade_core.evidence.measures import measures
@@ -24,7 +27,7 @@ from copytrade_core.model.round_trip import ReplayResult
 from copytrade_core.model.side import Side, SideFilter
 from copytrade_core.model.source import LeadId, PositionStatus
 from copytrade_core.model.units import money_to_float
-from copytrade_core.promotion.facts import AssumptionFacts, CandidateFacts, CapitalFacts, SourceFacts
+from copytrade_core.promotion.facts import AssumptionFacts, CandidateFacts, CapitalFacts, JudgedFacts, SourceFacts
 
 PPM_PER_BPS = 100
 
@@ -32,7 +35,7 @@ PPM_PER_BPS = 100
 def candidate_facts(place: Workplace, lead_id: str) -> CandidateFacts:
     """The facts of a lead and the policy that gates judge; every object that is read is verified by its digest.
 
-    The stored study knows train and validation only; the closed holdout was never replayed.
+    The stored study knows train and validation only; the holdout is in the ledger once it was opened for this policy.
 
     Raises:
         NotStored: a stage has not run.
@@ -44,15 +47,30 @@ def candidate_facts(place: Workplace, lead_id: str) -> CandidateFacts:
     bootstrap = place.contract().bootstrap
     policy = load_policies(place.settings)[place.settings.main_policy]
     parts = measures_by_part(study.main_result, split, bootstrap, parts=OPEN_PARTS)
+    judged = _judged_facts(place, lead_id, study.main_result)
+    holdout, opened = holdout_facts(
+        place, judged, study.main_result, holdout_of(split, lead_id, judged.data_digest), lead_id
+    )
     return CandidateFacts(
         lead_id=lead_id,
         source=source_facts(place, lead_id, episodes),
         assumptions=_assumption_facts(study.main_result, policy, place.settings.main_policy),
         capital=_capital_facts(study.main_result),
         visible=measures(study.main_result, bootstrap),
-        parts={part.value: measured for part, measured in parts.items()},
+        parts={**{part.value: measured for part, measured in parts.items()}, **opened},
         stressed={name: measures(study.results[run], bootstrap) for name, run in study.stressed.items()},
-        neighbours_profitable_ratio=None,
+        judged=judged,
+        trials=trial_facts(place, study.main_result, split, judged.data_digest),
+        holdout=holdout,
+        search=search_facts(place, lead_id),
+    )
+
+
+def _judged_facts(place: Workplace, lead_id: str, result: ReplayResult) -> JudgedFacts:
+    return JudgedFacts(
+        policy_digest=result.policy_digest,
+        data_digest=data_digest_of_study(place.lake.require("study", lead_id)),
+        code_version=place.code_version,
     )
 
 

@@ -9,14 +9,17 @@ from dataclasses import replace
 
 from copytrade_core.edges.settings_values import replay_spec
 from copytrade_core.edges.stages.episodes import load_episodes
+from copytrade_core.edges.stages.manual_trials import ManualTries, record_manual
 from copytrade_core.edges.stages.market_data import load_markets
 from copytrade_core.edges.stages.policies import load_policies
 from copytrade_core.edges.stages.split import split_of
 from copytrade_core.edges.stages.study_store import store_study
+from copytrade_core.edges.stages.trial_data import data_digest_of
 from copytrade_core.edges.stages.workplace import StageOutcome, Workplace, parents
 from copytrade_core.evidence.parts import OPEN_PARTS, seal
 from copytrade_core.model.digest import digest_of
 from copytrade_core.model.errors import NotStored
+from copytrade_core.model.policy import PolicySpec
 from copytrade_core.model.round_trip import ReplayResult, ReplaySpec, Skipped
 from copytrade_core.model.source import Endpoint, LeadDetail, LeadId
 from copytrade_core.model.study import Study
@@ -29,6 +32,7 @@ from copytrade_core.sources.lead_detail import read_lead_detail
 def replay_lead(place: Workplace, lead_id: str) -> StageOutcome:
     """Replays every scenario of the study and stores it (`study`, `round_trips`, `fills`, `equity`).
 
+    Each policy under the settings' assumptions is a trial by hand and counted in the registry, once.
     The signals of the closed holdout are not replayed at all, so that no stored number knows them.
 
     Raises:
@@ -45,6 +49,13 @@ def replay_lead(place: Workplace, lead_id: str) -> StageOutcome:
     split = split_of(place, episodes)
     visible, sealed = seal(split, episodes, OPEN_PARTS)
     study = _with_sealed(run_study(visible, list(policies.values()), spec, markets.data), sealed)
+    tries = ManualTries(
+        results=[(name, _as_assumed(study, policy)) for name, policy in policies.items()],
+        split=split,
+        data_digest=data_digest_of(head, markets),
+        assumptions_digest=digest_of(spec),
+    )
+    _ = record_manual(place, lead_id, tries)  # before the study: nothing is shown that was not counted
     read = {
         **parents(head),
         **markets.digests,
@@ -58,6 +69,11 @@ def replay_lead(place: Workplace, lead_id: str) -> StageOutcome:
         "months_without_bars": [f"{need.market} {need.month}" for need in markets.without_bars],
     }
     return StageOutcome(heads=heads, metadata=metadata)
+
+
+def _as_assumed(study: Study, policy: PolicySpec) -> ReplayResult:
+    scenario = next(found for found in study.by_strategy if found.policy == policy.name)
+    return study.results[scenario]
 
 
 def lead_spec(place: Workplace, lead_id: str) -> ReplaySpec:

@@ -47,9 +47,13 @@ def split_lead(place: Workplace, lead_id: str) -> StageOutcome:
     return StageOutcome(heads=(stored,), metadata=metadata)
 
 
-def split_of(place: Workplace, episodes: Sequence[Episode]) -> SplitManifest:
-    """The split of these episodes under the contract's shares; same episodes, same split."""
-    policy = load_policies(place.settings)[place.settings.main_policy]
+def split_of(place: Workplace, episodes: Sequence[Episode], policy: PolicySpec | None = None) -> SplitManifest:
+    """The split of these episodes under the contract's shares; same episodes, same split.
+
+    `policy` is the one whose signals are split and whose longest trade is the embargo; by default the one that gates
+    judge. The holdout is the same for all policies that wait for the same signal.
+    """
+    policy = policy or load_policies(place.settings)[place.settings.main_policy]
     interval_ms = replay_spec(place.settings, lead_margin_balance=None).interval_ms
     return split_signals(
         signals_of(episodes, policy.signal),

@@ -9,6 +9,9 @@ from copytrade_core.edges.lake import Head
 from copytrade_core.edges.stages.market_data import LoadedMarkets
 from copytrade_core.model.digest import digest_of
 
+MARKET_ASSETS = ("bars/", "funding/", "instruments/")
+"""What `load_markets` names its digests by."""
+
 
 def data_digest_of(episodes: Head, markets: LoadedMarkets) -> str:
     """Identity of the data behind a trial.
@@ -20,3 +23,10 @@ def data_digest_of(episodes: Head, markets: LoadedMarkets) -> str:
         markets: what `load_markets` gave for all episodes of the lead.
     """
     return digest_of({"episodes": episodes.digest, **markets.digests})
+
+
+def data_digest_of_study(study: Head) -> str:
+    """The same of what a stored study was replayed on."""
+    read = study.parents
+    markets = {name: digest for name, digest in read.items() if name.startswith(MARKET_ASSETS)}
+    return digest_of({"episodes": read[f"episodes/{study.partition}"], **markets})

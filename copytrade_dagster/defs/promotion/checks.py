@@ -26,6 +26,9 @@ DESCRIPTIONS: Mapping[Gate, str] = {
     Gate.DRAWDOWN: "Drawdowns, worst trade and worst day within limits. If not: smaller notional or a stop.",
     Gate.CAPITAL_GROUNDING: "Unlevered, nothing blocked, minimums met. If not: change notional or equity to the truth.",
     Gate.ROBUSTNESS: "Survives worse slippage, fees and delay, and losing its best trades. If not: do not promote.",
+    Gate.OVERFITTING: "More than the luck of the best of all trials on this data. If not: search, or do not promote.",
+    Gate.HOLDOUT_UNSPENT: "Holdout opened for no other candidate, ledger whole. If not: wait for new signals.",
+    Gate.ENGINE_EQUIVALENCE: "Both engines gave the same fills for this policy here. If not: search again, report it.",
 }
 
 
