@@ -267,14 +267,15 @@ def test_a_profit_that_is_not_finite_is_refused_with_its_row(wrong):
         backtest_overfitting(np.ones(20), blocks_count=4)
 
 
-@pytest.mark.parametrize("same", [2.0, 0.1, 1 / 3])
+@pytest.mark.parametrize("same", [2.0, 1 / 3, 0.7])
 def test_winning_and_losing_the_same_in_every_row_are_ranked_and_left_out_of_the_slope(same):
-    """A third has no exact square sum, and is without spread all the same."""
+    """28 squares of 1/3 add up to a little too little, of 0.7 to a little too much: without spread all the same."""
     draws = np.random.default_rng(5)
     pnl = np.concatenate([np.full((28, 1), same), np.full((28, 1), -same), draws.normal(size=(28, 3))], axis=1)
     found = answer(pnl, 4)
     assert found.overfitting_ratio == 0
     assert found.degradation_slope is None
+    assert found.loss_ratio == 0
     mirrored = np.where(np.arange(28)[:, None] < 14, pnl, pnl[:, [1, 0, 2, 3, 4]])
     assert 0 < answer(mirrored, 4).overfitting_ratio < 1
 
