@@ -16,8 +16,8 @@ from copytrade_core.model.round_trip import ReplayResult
 from copytrade_core.model.sweep import SweepStatus, SweepTable
 from copytrade_core.replay.coverage import utc
 from copytrade_core.replay.fill_hash import EXIT_CODES
-from copytrade_core.replay.reference_summary import CURVE_COLUMNS, curve_rows, fill_rows, summary_of, trip_rows
-from copytrade_core.replay.sweep import FILL_COLUMNS, TRIP_COLUMNS, FastRun
+from copytrade_core.replay.reference_summary import curve_rows, fill_rows, summary_of, trip_rows
+from copytrade_core.replay.sweep import CURVE_COLUMNS, FILL_COLUMNS, TRIP_COLUMNS, FastRun
 
 TRADES = {1: "buy", 0: "sell"}
 EXIT_NAMES = {code: name for name, code in EXIT_CODES.items()}

@@ -18,9 +18,7 @@ from copytrade_core.model.round_trip import ReplayResult, ReplaySpec
 from copytrade_core.model.sweep import SweepStatus, SweepTable
 from copytrade_core.replay.difference import Difference, compare, compare_row, compare_status, describe
 from copytrade_core.replay.reference import replay
-from copytrade_core.replay.sweep import FastRun, Prepared, run_one, sweep
-
-ENGINE = "kernel"
+from copytrade_core.replay.sweep import ENGINE, FastRun, Prepared, run_one, sweep
 
 
 class EngineVerdict(StrEnum):

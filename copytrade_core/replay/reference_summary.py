@@ -23,9 +23,8 @@ from copytrade_core.model.side import Side
 from copytrade_core.model.sweep import SweepStatus, SweepTable
 from copytrade_core.model.units import money_to_float
 from copytrade_core.replay.fill_hash import EXIT_CODES, leg_code
-from copytrade_core.replay.sweep import FILL_COLUMNS, TRIP_COLUMNS
+from copytrade_core.replay.sweep import CURVE_COLUMNS, FILL_COLUMNS, TRIP_COLUMNS
 
-CURVE_COLUMNS = ("time_ms", "equity", "worst_intrabar", "cash", "gross")
 SUMMED = (
     *("realised", "fees", "slippage", "funding", "entered", "bars_held", "dca_fills", "rungs_planned"),
     *("rungs_skipped", "notional_skipped"),

@@ -40,11 +40,13 @@ from tests.trading_floor import LEAD, usdt
 
 MARKETS = (Market("AAA/USDT:USDT"), Market("BBB/USDT:USDT"), Market("CCC/USDT:USDT"))
 NOWHERE = Market("ZZZ/USDT:USDT")
-"""A market of which no bars are stored."""
+"""A market of which no bars are stored, or a series without any."""
 MIDNIGHT_MS = 1_767_571_200_000
 """2026-01-05 00:00 UTC."""
 INTERVALS_MS = (60_000, 300_000, 420_000)
 """The last does not divide a day: its bars lie across midnight."""
+TARGET_MAX = usdt(250_000)
+"""The fast engine refuses to aim at more."""
 T = TypeVar("T")
 
 
@@ -83,8 +85,11 @@ def case(seed: int) -> Case:
     count = dice.pick((60, 90, 140, 240, 400))
     start_ms = (MIDNIGHT_MS - dice.whole(0, count) * interval_ms) // interval_ms * interval_ms
     markets = MARKETS[: dice.pick((1, 1, 2, 3))]
-    data = _market_data(dice, markets, start_ms, count, interval_ms)
-    spec = _spec(dice, interval_ms)
+    # So rich that a holding whose price runs away leaves the range of integer money.
+    is_rich = dice.chance(0.04)
+    surges = 0.8 if is_rich else 0.05
+    data = _market_data(dice, markets, start_ms, count, interval_ms, surges)
+    spec = _spec(dice, interval_ms, is_rich=is_rich)
     return Case(
         seed=seed,
         episodes=_episodes(dice, data.bars),
@@ -102,14 +107,21 @@ def sibling_policies(of: Case, count: int) -> list[PolicySpec]:
 # -- markets ----------------------------------------------------------------------------------------------------------
 
 
-def _market_data(dice: Dice, markets: Sequence[Market], start_ms: int, count: int, interval_ms: int) -> MarketData:
+def _market_data(
+    dice: Dice, markets: Sequence[Market], start_ms: int, count: int, interval_ms: int, surges: float
+) -> MarketData:
     bars, funding, rules = {}, {}, {}
     for market in markets:
         level = dice.pick((40, 200, 1000, 100_000))
         rules[market] = _instrument(dice, market, level)
         bars[market] = _bars(dice, market, level, start_ms, count, interval_ms)
+        if dice.chance(surges):
+            bars[market] = _surged(bars[market], dice.whole(8, 40))
         if dice.chance(0.6):
             funding[market] = _funding(dice, market, start_ms, count * interval_ms, interval_ms)
+    if dice.chance(0.05):
+        rules[NOWHERE] = _instrument(dice, NOWHERE, 200)
+        bars[NOWHERE] = _first_bars(replace(bars[markets[0]], market=NOWHERE), 0)
     return MarketData(bars=bars, funding=funding, quotes={}, instruments=rules)
 
 
@@ -153,6 +165,17 @@ def _bars(dice: Dice, market: Market, level: int, start_ms: int, count: int, int
     )
 
 
+def _surged(bars: BarSeries, at: int) -> BarSeries:
+    """Fifteen times the price from one bar on."""
+    factor = np.where(np.arange(len(bars)) >= at, 15, 1).astype(np.int32)
+    return replace(bars, **{name: getattr(bars, name) * factor for name in ("open", "high", "low", "close")})
+
+
+def _first_bars(bars: BarSeries, count: int) -> BarSeries:
+    names = ("open_time_ms", "open", "high", "low", "close", "volume")
+    return replace(bars, **{name: getattr(bars, name)[:count] for name in names})
+
+
 def _kept(dice: Dice, count: int) -> np.ndarray:
     keep = np.ones(count, dtype=np.bool_)
     if dice.chance(0.12):
@@ -164,7 +187,7 @@ def _kept(dice: Dice, count: int) -> np.ndarray:
 
 def _funding(dice: Dice, market: Market, start_ms: int, length_ms: int, interval_ms: int) -> FundingSeries:
     """Payments on the grid, a few milliseconds late, or several in one bar; sometimes ruinous."""
-    is_storm = dice.chance(0.15)
+    is_storm = dice.chance(0.25)
     count = 5 * length_ms // interval_ms if is_storm else dice.whole(1, 40)
     times = start_ms + dice.rng.integers(-interval_ms, length_ms, count)
     if dice.chance(0.5):
@@ -181,8 +204,9 @@ def _funding(dice: Dice, market: Market, start_ms: int, length_ms: int, interval
 def _episodes(dice: Dice, bars: Mapping[str, BarSeries]) -> tuple[Episode, ...]:
     crowded = dice.chance(0.6)
     first = dice.whole(2, 12) if crowded else None
+    traded = [each for each in bars.values() if len(each)]
     names = dice.rng.permutation(90)[: dice.whole(1, 8)]
-    episodes = [_episode(dice, f"e{int(name) + 10}", dice.pick(tuple(bars.values())), first) for name in names]
+    episodes = [_episode(dice, f"e{int(name) + 10}", dice.pick(traded), first) for name in names]
     if len(episodes) > 1 and dice.chance(0.3):
         episodes[1] = _twin(episodes[0], episodes[1])
     return tuple(replace(e, market=NOWHERE) if dice.chance(0.01) else e for e in episodes)
@@ -239,9 +263,8 @@ def _at(time_ms: int) -> datetime:
 # -- assumptions and policy -------------------------------------------------------------------------------------------
 
 
-def _spec(dice: Dice, interval_ms: int) -> ReplaySpec:
-    # Near the last: an order, or a holding whose price ran away, of more than integer money may carry.
-    equity = 3_000_000 if dice.chance(0.02) else dice.pick((300, 1000, 1000, 3000, 50_000))
+def _spec(dice: Dice, interval_ms: int, *, is_rich: bool) -> ReplaySpec:
+    equity = 3_000_000 if is_rich else dice.pick((300, 1000, 1000, 3000, 50_000))
     capped = dice.chance(0.3)
     interval_s = interval_ms // 1000
     return ReplaySpec(
@@ -269,7 +292,7 @@ def random_policy(dice: Dice, spec: ReplaySpec) -> PolicySpec:
     interval_s = spec.interval_ms // 1000
     signal = dice.pick(tuple(SignalMode))
     contrarian = signal is SignalMode.CONTRARIAN_ON_CLOSE
-    rules = tuple(SizingRule) if contrarian else (SizingRule.FIXED, SizingRule.COMPOUND)
+    rules = tuple(SizingRule) if contrarian else (SizingRule.FIXED, SizingRule.COMPOUND, SizingRule.COMPOUND)
     equity = spec.initial_equity
     return PolicySpec(
         signal=signal,
@@ -282,7 +305,9 @@ def random_policy(dice: Dice, spec: ReplaySpec) -> PolicySpec:
         exit=_exit(dice, interval_s, contrarian=contrarian),
         sizing=SizingSpec(
             rule=dice.pick(rules),
-            target_notional=Money(equity * dice.pick((5, 20, 30, 45, 45, 60, 80, 95, 100, 130)) // 100),
+            target_notional=Money(
+                min(TARGET_MAX, equity * dice.pick((5, 20, 30, 45, 45, 60, 80, 95, 100, 130)) // 100)
+            ),
             headroom_ppm=Ppm(dice.pick((0, 0, 1_000, 20_000))),
         ),
         backoff=BackoffSpec(

@@ -1,0 +1,32 @@
+"""A fault planted in the fast engine is found: each mutant differs from the reference on one of a few cases."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.replay.kernel_mutants import KERNEL, MUTANTS, hunt, planted
+
+SEEDS = 150
+
+
+def test_every_fault_replaces_one_text_of_the_kernel(project_root):
+    source = (project_root / KERNEL).read_text("utf-8")
+    assert {mutant.name: source.count(mutant.old) for mutant in MUTANTS} == {mutant.name: 1 for mutant in MUTANTS}
+    assert len({mutant.name for mutant in MUTANTS}) == len(MUTANTS) >= 8
+    assert all(mutant.old != mutant.new for mutant in MUTANTS)
+
+
+def test_without_a_fault_nothing_is_found(project_root, tmp_path):
+    """Interpreted, too: so what a hunt finds is the fault and not the mode it runs in."""
+    assert hunt(planted(project_root, tmp_path, None), SEEDS, compiled=False) is None
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_a_fault_is_found(project_root, tmp_path, mutant):
+    found = hunt(planted(project_root, tmp_path, mutant), SEEDS, compiled=False)
+    assert found is not None, f"survived: {mutant.why}"
+
+
+@pytest.mark.soak
+def test_a_fault_is_found_compiled(project_root, tmp_path):
+    assert hunt(planted(project_root, tmp_path, MUTANTS[0]), SEEDS, compiled=True) is not None
