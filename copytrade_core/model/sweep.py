@@ -17,8 +17,6 @@ class SweepStatus(IntEnum):
     OK = 0
     OUT_OF_BOUNDS = 1
     """An order would have been larger than integer money can carry; the reference raises `OutOfBounds`."""
-    NO_BAR = 2
-    """Something was held or waited where no bar is; the reference raises `BadInput`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -54,7 +54,8 @@ def replay(episodes: Sequence[Episode], policy: PolicySpec, spec: ReplaySpec, da
         BadInput: bars of another interval than the spec says, duplicate episodes, or a sizing rule that would look
             ahead; nothing is computed then. While it runs: bars that end before an order filled.
     """
-    _validate(episodes, policy, spec, data)
+    validate_policy(policy)
+    validate(episodes, spec, data)
     episodes = sorted(episodes, key=lambda episode: (episode.opened_at, episode.episode_id))
     skipped = [found for e in episodes if (found := why_skipped(e, policy, spec.delay_s, data)) is not None]
     barred = {record.episode_id for record in skipped}
@@ -78,7 +79,12 @@ def replay(episodes: Sequence[Episode], policy: PolicySpec, spec: ReplaySpec, da
     )
 
 
-def _validate(episodes: Sequence[Episode], policy: PolicySpec, spec: ReplaySpec, data: MarketData) -> None:
+def validate_policy(policy: PolicySpec) -> None:
+    """What no engine replays.
+
+    Raises:
+        BadInput: a sizing rule that would look ahead.
+    """
     if policy.signal is SignalMode.FOLLOW_OPEN and policy.sizing.rule is SizingRule.LEAD_MARGIN_FRACTION:
         raise BadInput(
             "follow_open cannot be replayed with lead_margin_fraction: an episode keeps the lead's largest quantity "
@@ -86,6 +92,10 @@ def _validate(episodes: Sequence[Episode], policy: PolicySpec, spec: ReplaySpec,
             where=Where(field="sizing.rule"),
             next_step="Replay it with the fixed or compound rule",
         )
+
+
+def validate(episodes: Sequence[Episode], spec: ReplaySpec, data: MarketData) -> None:
+    """What every engine refuses before it computes anything; errors as `replay`."""
     for market, series in data.bars.items():
         if series.interval_ms != spec.interval_ms:
             raise BadInput(

@@ -65,17 +65,20 @@ def rung_notionals(ladder: LadderSpec, target: Money, minimums: Sequence[Money])
     Weights are scaled by min(1, what the base leaves / what the weights ask). `minimums` holds the smallest order at
     each rung's price and is read by `min_order` ladders only; there a rung without room is 0.
     """
-    left = 1 - ladder.base_share
     if ladder.add_mode is AddMode.MIN_ORDER:
         room = target - base_notional(ladder, target)
         return tuple(
             minimum if used <= room else Money(0) for minimum, used in zip(minimums, accumulate(minimums), strict=True)
         )
+    return tuple(share(target, part.numerator, part.denominator) for part in share_of_legs(ladder)[1:])
+
+
+def share_of_legs(ladder: LadderSpec) -> tuple[Fraction, ...]:
+    """The share of the target of the base leg and of each weighted rung; a `min_order` ladder has the base's only."""
     unit = ladder.base_share if ladder.add_mode is AddMode.MULTIPLIER else Fraction(1)
     asked = [weight * unit for weight in ladder.weights]
-    scale = min(Fraction(1), left / sum(asked, Fraction(0))) if asked else Fraction(1)
-    parts = [ask * scale for ask in asked]
-    return tuple(share(target, part.numerator, part.denominator) for part in parts)
+    scale = min(Fraction(1), (1 - ladder.base_share) / sum(asked, Fraction(0))) if asked else Fraction(1)
+    return (ladder.base_share, *(ask * scale for ask in asked))
 
 
 def minimum_with_headroom(instrument: Instrument, price: Ticks, headroom_ppm: int) -> Money:
