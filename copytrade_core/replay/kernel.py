@@ -593,6 +593,10 @@ def _open(bars, assumed, desk, candidate, ratios, signal, order, slot, bar, out)
     mark = bar if assumed.at_close else bar - 1
     live_from = trade[T_POS] if assumed.touch else trade[T_POS] + 1
     _place_rungs(bars, assumed, desk, candidate, trade, slot, mark, time_ms, live_from, out)
+    if assumed.at_close and trade[T_PLACED] < trade[T_RUNGS]:
+        # The bar ends at the moment of the fill: what was refused is asked for a second time.
+        trade[T_KEY] = (bar << BAR_SHIFT) | (BAR_END << STAGE_SHIFT) | market
+        return
     trade[T_KEY] = _plan(bars, assumed, candidate, trade, desk.rung_price[slot], desk.rung_from[slot])
 
 
