@@ -88,7 +88,7 @@ def point_of(space: Space, parameters: Sequence[tuple[str, str]]) -> Point:
     given = dict(parameters)
     unknown = sorted(set(given) - {axis.name for axis in space.axes})
     if unknown or len(given) < len(parameters):
-        name = unknown[0] if unknown else sorted(name for name, _ in parameters)[0]
+        name = unknown[0] if unknown else min(name for name, _ in parameters)
         raise BadInput(
             f"{name} is not a parameter of {space.name}" if unknown else "a parameter is given twice",
             where=Where(field=name),

@@ -5,10 +5,12 @@ Choosing points belongs to `samplers.py`; what a policy then does to `strategies
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
-from itertools import accumulate, islice, product
+from functools import lru_cache
+from itertools import islice, product
 
 import numpy as np
 
@@ -23,6 +25,8 @@ from copytrade_core.strategies.dca_ladder import base_notional, level_ratios, ru
 WEIGHTS_SUM_MAX = 100
 """Keeps every leg's share of the target a fraction of numbers under 2**47, as the fast engine carries it: a weight in
 ppm times a base share in ppm over a sum of weights in ppm is at most 100 x 10**6 x 10**6."""
+
+_ZERO = Fraction(0)
 
 FITTING_TRIES = 4096
 """Points tried before a space is called empty."""
@@ -43,6 +47,13 @@ def candidate(space: Space, point: Point, base: PolicySpec) -> PolicySpec | Unfi
     """
     values = space.values_at(point)
     policy = base
+    if space.exit_family is not None:
+        if values["exit.trailing_callback"] is not None and values["exit.tp"] is None:
+            return Unfit(reason="a trailing callback needs a take-profit to start at")
+        policy = replace(policy, exit=_exit(space, values))
+    broken = _broken_by_exit(space.constraints, policy.exit)
+    if broken is not None:
+        return Unfit(reason=broken)
     if space.has("ladder"):
         ladder = _ladder(space, values, base.ladder)
         if isinstance(ladder, Unfit):
@@ -51,13 +62,9 @@ def candidate(space: Space, point: Point, base: PolicySpec) -> PolicySpec | Unfi
         policy = replace(policy, ladder=ladder, sizing=replace(base.sizing, target_notional=target))
     else:
         policy = replace(policy, ladder=replace(base.ladder, name=f"{base.ladder.name}@{space.name}"))
-    if space.exit_family is not None:
-        if values["exit.trailing_callback"] is not None and values["exit.tp"] is None:
-            return Unfit(reason="a trailing callback needs a take-profit to start at")
-        policy = replace(policy, exit=_exit(space, values))
     if space.has("signal"):
         policy = replace(policy, entry=_entry(values))
-    broken = _broken(space.constraints, policy)
+    broken = _broken_by_ladder(space.constraints, policy)
     return policy if broken is None else Unfit(reason=broken)
 
 
@@ -122,7 +129,7 @@ def sides_claimed(space: Space, base: PolicySpec) -> frozenset[SideFilter]:
     return frozenset({base.entry.side})
 
 
-def _some_points(space: Space):  # noqa: ANN202 - a private generator of points
+def _some_points(space: Space) -> Iterator[Point]:
     """Corners first (the outermost values of every axis), then a fixed random draw."""
     yield from islice(product(*({0, length - 1} for length in space.lengths)), FITTING_TRIES // 2)
     draws = np.random.default_rng(0).integers(0, space.lengths, size=(FITTING_TRIES, len(space.lengths)))
@@ -134,15 +141,15 @@ def _ladder(space: Space, values: dict[str, Value], base: LadderSpec) -> LadderS
     count = int(_number(values, "ladder.dca_count"))
     steps = _grown(_ppm(values, "ladder.step_1"), _ppm(values, "ladder.step_growth"), count)
     weights = _grown(_ppm(values, "ladder.weight_1"), _ppm(values, "ladder.weight_growth"), count)
-    if not all(1 <= step < RATE_SCALE for step in steps):
+    if not all(0 < step < 1 for step in steps):
         return Unfit(reason="a ladder step grows out of 1 ppm to 1")
-    if not all(weight >= 1 for weight in weights) or sum(weights) > WEIGHTS_SUM_MAX * RATE_SCALE:
+    if not all(weights) or sum(weights, _ZERO) > WEIGHTS_SUM_MAX:
         return Unfit(reason=f"the ladder's weights leave 1 ppm to {WEIGHTS_SUM_MAX} in sum")
     return LadderSpec(
         name=space.name,
         base_share=Fraction(_ppm(values, "ladder.base_frac"), RATE_SCALE),
-        steps=tuple(Fraction(step, RATE_SCALE) for step in steps),
-        weights=tuple(Fraction(weight, RATE_SCALE) for weight in weights),
+        steps=steps,
+        weights=weights,
         add_mode=base.add_mode,
         anchor=base.anchor,
     )
@@ -173,25 +180,26 @@ def _entry(values: dict[str, Value]) -> EntryRules:
     )
 
 
-def _broken(limits: Constraints, policy: PolicySpec) -> str | None:
-    ladder, leave = policy.ladder, policy.exit
+def _broken_by_exit(limits: Constraints, leave: ExitSpec) -> str | None:
+    profit, callback, floor = leave.take_profit_ppm, leave.trailing_callback_ppm, limits.take_profit_ratio_above
+    if floor is not None and profit is not None and profit <= floor * RATE_SCALE:
+        return "the take-profit is not above take_profit_ratio_above"
+    if limits.callback_below_take_profit and callback is not None and profit is not None and callback >= profit:
+        return "the callback is not below the take-profit (callback_below_take_profit)"
+    return None
+
+
+def _broken_by_ladder(limits: Constraints, policy: PolicySpec) -> str | None:
+    ladder, stop = policy.ladder, policy.exit.stop_loss_ppm
     deepest = _deepest_ppb(ladder)
     if limits.deepest_level_ratio_max is not None and deepest > limits.deepest_level_ratio_max * LEVEL_SCALE:
         return "the deepest level is beyond deepest_level_ratio_max"
-    if limits.weights_sum_max is not None and sum(ladder.weights, Fraction(0)) > limits.weights_sum_max:
+    if limits.stop_beyond_ladder and stop is not None and stop * (LEVEL_SCALE // RATE_SCALE) <= deepest:
+        return "the stop is not beyond the deepest level (stop_beyond_ladder)"
+    if limits.weights_sum_max is not None and sum(ladder.weights, _ZERO) > limits.weights_sum_max:
         return "the weights add up to more than weights_sum_max"
     if limits.leg_notional_min is not None and _smallest_leg(policy) < limits.leg_notional_min:
         return "a leg is under leg_notional_usdt_min"
-    profit = leave.take_profit_ppm
-    floor = limits.take_profit_ratio_above
-    if floor is not None and profit is not None and profit <= floor * RATE_SCALE:
-        return "the take-profit is not above take_profit_ratio_above"
-    stop = leave.stop_loss_ppm
-    if limits.stop_beyond_ladder and stop is not None and stop * (LEVEL_SCALE // RATE_SCALE) <= deepest:
-        return "the stop is not beyond the deepest level (stop_beyond_ladder)"
-    callback = leave.trailing_callback_ppm
-    if limits.callback_below_take_profit and callback is not None and profit is not None and callback >= profit:
-        return "the callback is not below the take-profit (callback_below_take_profit)"
     return None
 
 
@@ -209,10 +217,14 @@ def _smallest_leg(policy: PolicySpec) -> int:
     return min(legs)
 
 
-def _grown(first: int, growth: int, count: int) -> list[int]:
-    """`first x growth^(i-1)` for i in 1..count, all in ppm, rounded half to even."""
-    factors = accumulate(range(1, count), lambda product_, _: product_ * Fraction(growth, RATE_SCALE), initial=Fraction(1))
-    return [round(first * factor) for factor in factors][:count]
+@lru_cache(maxsize=4096)
+def _grown(first: int, growth: int, count: int) -> tuple[Fraction, ...]:
+    """`first x growth^(i-1)` for i in 1..count, given in ppm, each rounded half to even to one ppm.
+
+    Cached: a grid has few different shapes and a search asks for each of them thousands of times.
+    """
+    ratio = Fraction(growth, RATE_SCALE)
+    return tuple(Fraction(round(first * ratio**power), RATE_SCALE) for power in range(count))
 
 
 def _number(values: dict[str, Value], name: str) -> Decimal:
