@@ -446,7 +446,12 @@ def _target(bars, assumed, desk, candidate, signal, mark):
         return _share(candidate[C_TARGET], worth, assumed.equity) if worth > 0 else -1
     if assumed.lead_balance <= 0 or signal[G_MARGIN] < 0 or worth <= 0:
         return -1
-    asked = _share(worth, signal[G_MARGIN], assumed.lead_balance)
+    # Split, so that a margin far above the balance leaves int64 nowhere: the target bounds it anyway.
+    times = signal[G_MARGIN] // assumed.lead_balance
+    if times > 0 and worth >= _up(candidate[C_TARGET], times):
+        return candidate[C_TARGET]
+    rest = signal[G_MARGIN] - times * assumed.lead_balance
+    asked = worth * times + _share(worth, rest, assumed.lead_balance)
     return min(candidate[C_TARGET], asked) if asked > 0 else -1
 
 

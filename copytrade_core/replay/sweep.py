@@ -175,7 +175,8 @@ def run_one(prepared: Prepared, policy: PolicySpec) -> FastRun:
     return FastRun(
         fills=fills[np.argsort(place[fills[:, 0]], kind="stable")],
         trips=trips,
-        curve=_curve(prepared, desk, trips),
+        # A candidate that cannot be finished leaves trades open: there is no curve to draw.
+        curve=_curve(prepared, desk, trips) if out[kernel.O_STATUS] == 0 else np.zeros((0, 5), dtype=np.int64),
         summary=_table(prepared, candidates.rows[:, 0], out[None, :], outf[None, :]),
     )
 
