@@ -142,7 +142,8 @@ HoldoutState = Fresh | Unfinished | Spent
 
 
 def next_entry(chain: Sequence[Entry], record: Opened | Finished) -> Entry:
-    """The entry that a record becomes at the end of the chain."""
+    """The entry that a record becomes at the end of the chain, spelled as it will be read back."""
+    record = msgspec.convert(msgspec.to_builtins(record), type=type(record))
     sequence, previous = len(chain) + 1, chain[-1].digest if chain else BEFORE_FIRST
     digest = _digest(sequence, previous, record)
     return Entry(sequence=sequence, previous=previous, record=record, digest=digest)
@@ -210,7 +211,7 @@ def may_open(chain: Sequence[Entry], wanted: Opened) -> Claim | None:
         case Unfinished(claim=claim) | Spent(claim=claim):
             raise PromotionRefused(
                 f"the holdout of lead {wanted.holdout.lead_id} is spent: {told(claim)}",
-                where=Where(row=claim.opening.sequence, field="holdout"),
+                where=Where(request=f"entry {claim.opening.sequence} of the holdout ledger"),
                 next_step=_wait(claim, wanted.holdout),
             )
 
