@@ -18,7 +18,7 @@ from tests.replay.work_item import candidates, work_item
 from tests.trading_floor import usdt
 
 POLICIES = candidates(24)
-TIGHT = Caps(notional_gross_max=usdt(7_000), daily_loss_max=usdt(15))
+TIGHT = Caps(notional_gross_max=usdt(7_000), daily_loss_max=usdt(10))
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +40,8 @@ def test_the_cases_are_worth_comparing(small):
     """Trades, adds, skips and refusals all happen in them."""
     free = scan(pack_market(small.episodes, small.spec, small.minute), POLICIES)
     bound = scan(pack_market(small.episodes, replace(small.spec, caps=TIGHT), small.minute), POLICIES)
-    assert free.trades_count.sum() > 80
-    assert free.dca_fills.sum() > 20
+    assert free.trades_count.sum() > 60
+    assert free.dca_fills.sum() > 40
     assert free.skipped_count.sum() > 10
     assert free.blocked_count.sum() == 0
     assert bound.blocked_count.sum() > 20

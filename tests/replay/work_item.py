@@ -222,36 +222,35 @@ def _policy(rng: np.random.Generator) -> PolicySpec:
 
 
 def _ladder(rng: np.random.Generator) -> LadderSpec:
+    """Ranges of `settings/spaces/dca_shape_v1.toml`: steps and weights that grow or shrink from rung to rung."""
     rungs = int(rng.random() * 6)
     multiplies = rng.random() < 2 / 3
-    steps = tuple(Fraction(round(_log_uniform(rng, 10, 300)), 10_000) for _ in range(rungs))
-    weights = (
-        tuple(Fraction(5 + int(rng.random() * 16), 10) for _ in range(rungs))
-        if multiplies
-        else tuple(Fraction(5 + int(rng.random() * 16), 100) for _ in range(rungs))
-    )
+    step, step_growth = _log_uniform(rng, 0.001, 0.02), 0.8 + rng.random()
+    weight, weight_growth = (0.5 + 1.5 * rng.random()) / (1 if multiplies else 10), 0.7 + 0.9 * rng.random()
     return LadderSpec(
         name=f"rungs_{rungs}",
-        base_share=Fraction(20 + int(rng.random() * 41), 100) if rungs else Fraction(1),
-        steps=steps,
-        weights=weights,
+        base_share=Fraction(15 + int(rng.random() * 56), 100) if rungs else Fraction(1),
+        steps=tuple(Fraction(round(10_000 * step * step_growth**rung), 10_000) for rung in range(rungs)),
+        weights=tuple(Fraction(round(100 * weight * weight_growth**rung) or 1, 100) for rung in range(rungs)),
         add_mode=AddMode.MULTIPLIER if multiplies else AddMode.FIXED,
         anchor=Anchor.SOURCE_ENTRY if rng.random() < 0.2 else Anchor.OWN_FILL,
     )
 
 
 def _exit(rng: np.random.Generator, family: ExitFamily) -> ExitSpec:
+    """Ranges of the same space; an exit that also follows the source needs no time-to-live, so half have none."""
     if family is ExitFamily.SOURCE_CLOSE_FOLLOWS:
         return ExitSpec(family=family, take_profit_ppm=None, stop_loss_ppm=None, trailing_callback_ppm=None, ttl_s=None)
     profit = Ppm(round(_log_uniform(rng, 3_000, 60_000)))
-    stop = Ppm(round(_log_uniform(rng, 5_000, 100_000)))
-    trailing = Ppm(round(_log_uniform(rng, 2_000, 20_000)))
-    ttl_s = round(_log_uniform(rng, 3_600, 10 * 86_400))
+    stop = Ppm(round(_log_uniform(rng, 10_000, 150_000)))
+    trailing = Ppm(round(_log_uniform(rng, 1_000, 12_000)))
+    ttl_s = 3_600 * (4 + int(rng.random() * 69))
     has_ttl = family is ExitFamily.AUTONOMOUS or rng.random() < 0.5
+    trails, takes, stops = rng.random() < 0.25, rng.random() < 0.8, rng.random() < 0.7
     return ExitSpec(
         family=family,
-        take_profit_ppm=profit if (trails := rng.random() < 0.25) or rng.random() < 0.8 else None,
-        stop_loss_ppm=stop if rng.random() < 0.7 else None,
+        take_profit_ppm=profit if trails or takes else None,
+        stop_loss_ppm=stop if stops else None,
         trailing_callback_ppm=trailing if trails else None,
         ttl_s=ttl_s if has_ttl else None,
     )
