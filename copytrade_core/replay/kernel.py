@@ -259,10 +259,12 @@ def _bar_ended(trade, candidate, low, high):
 
 
 @jit
-def _phase_ended(trade):
+def _phase_ended(desk, trade):
     """The quantity is about to change: settle the excursions marked with it."""
     if trade[T_LOW] != NEVER:
         unit, cost = trade[T_QUANTITY] * trade[T_UNIT], trade[T_SIGN] * trade[T_COST]
+        if unit > NOTIONAL_MAX // (trade[T_HIGH] if trade[T_SIGN] > 0 else -trade[T_LOW]):
+            desk.account[A_STATUS] = OUT_OF_BOUNDS
         trade[T_MAE] = min(trade[T_MAE], unit * trade[T_LOW] - cost)
         trade[T_MFE] = max(trade[T_MFE], unit * trade[T_HIGH] - cost)
     trade[T_LOW], trade[T_HIGH] = NEVER, -NEVER
@@ -318,7 +320,10 @@ def _pay_funding(bars, desk, trade, until):
     total = 0
     unit = trade[T_QUANTITY] * trade[T_UNIT]
     while at < end and bars.funding_bar[at] <= until:
-        cost = _funding_cost(bars.open[market, bars.funding_bar[at]] * unit, bars.funding_rate[at] * sign)
+        price = np.int64(bars.open[market, bars.funding_bar[at]])
+        if unit > NOTIONAL_MAX // price:
+            desk.account[A_STATUS] = OUT_OF_BOUNDS
+        cost = _funding_cost(price * unit, bars.funding_rate[at] * sign)
         desk.paid[bars.funding_slot[at]] += cost
         total += cost
         at += 1
@@ -395,7 +400,7 @@ def _enter(bars, assumed, desk, trade, bar, raw, steps, rate, leg, time_ms, is_f
     notional = price * steps * unit
     fee = _up(notional * rate, PPM)
     slippage = abs(notional - raw * steps * unit)
-    if notional > NOTIONAL_MAX:
+    if steps * unit > NOTIONAL_MAX // max(price, raw):
         desk.account[A_STATUS] = OUT_OF_BOUNDS
     trade[T_QUANTITY] += steps
     trade[T_COST] += notional
@@ -667,7 +672,7 @@ def _inside(bars, assumed, desk, candidate, trade, slot, bar, out, outf):
 def _add(bars, assumed, desk, candidate, trade, slot, bar, raw, end_ms):
     """A rung fills; the exits follow the new average."""
     rung = trade[T_FILLED]
-    _phase_ended(trade)
+    _phase_ended(desk, trade)
     desk.account[A_RESERVED] -= desk.rung_reserved[slot, rung]
     trade[T_RESERVED] -= desk.rung_reserved[slot, rung]
     trade[T_FILLED] = rung + 1
@@ -698,10 +703,10 @@ def _bar_end(bars, assumed, desk, candidate, trade, slot, bar, out):
 def _close(bars, assumed, desk, trade, bar, raw, rate, why, time_ms, out, outf):
     """Book the exit of everything that is held, and the round trip."""
     sign, unit, steps = trade[T_SIGN], trade[T_UNIT], trade[T_QUANTITY]
-    _phase_ended(trade)
+    _phase_ended(desk, trade)
     price = _against(raw, assumed.slippage, sign < 0)
     notional = price * steps * unit
-    if notional > NOTIONAL_MAX:
+    if steps * unit > NOTIONAL_MAX // max(price, raw):
         desk.account[A_STATUS] = OUT_OF_BOUNDS
     fee = _up(notional * rate, PPM)
     slippage = abs(notional - raw * steps * unit)
