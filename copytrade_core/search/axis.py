@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from enum import StrEnum
+from fractions import Fraction
 
 from copytrade_core.model.side import SideFilter
 from copytrade_core.search.toml_table import TomlTable
@@ -114,17 +115,17 @@ def _numbers(table: TomlTable, rule: Rule) -> tuple[Decimal, ...]:
 
 
 def _linear(table: TomlTable, rule: Rule, low: Decimal, high: Decimal) -> tuple[Decimal, ...]:
-    step = table.number("step")
-    if step <= 0 or step % rule.grain:
+    first, last, step = _grains(low, rule), _grains(high, rule), _grains(table.number("step"), rule)
+    if step.denominator != 1 or step <= 0:
         raise table.wrong("step", f"must be a positive multiple of {plain(rule.grain)}")
-    if step > high - low:
-        raise table.wrong("step", f"{step} exceeds the range {low}..{high}")
-    count, rest = divmod(high - low, step)
-    if rest:
-        raise table.wrong("step", f"{step} does not divide the range {low}..{high}")
-    if count >= POINTS_MAX:
-        raise table.wrong("step", f"gives {count + 1} values; at most {POINTS_MAX}")
-    return tuple(low + step * index for index in range(int(count) + 1))
+    if step > last - first:
+        raise table.wrong("step", f"exceeds the range {low}..{high}")
+    if (last - first) % step:
+        raise table.wrong("step", f"does not divide the range {low}..{high}")
+    count = int((last - first) / step) + 1
+    if count > POINTS_MAX:
+        raise table.wrong("step", f"gives {count} values; at most {POINTS_MAX}")
+    return tuple(_EXACT.multiply(Decimal(int(first + step * index)), rule.grain) for index in range(count))
 
 
 def _log(table: TomlTable, rule: Rule, low: Decimal, high: Decimal) -> tuple[Decimal, ...]:
@@ -132,7 +133,10 @@ def _log(table: TomlTable, rule: Rule, low: Decimal, high: Decimal) -> tuple[Dec
     if low <= 0:
         raise table.wrong("low", "a log scale starts above zero")
     span = _EXACT.ln(_EXACT.divide(high, low))
-    inner = (_EXACT.multiply(low, _EXACT.exp(_EXACT.divide(span * i, Decimal(count - 1)))) for i in range(1, count - 1))
+    inner = (
+        _EXACT.multiply(low, _EXACT.exp(_EXACT.divide(_EXACT.multiply(span, Decimal(i)), Decimal(count - 1))))
+        for i in range(1, count - 1)
+    )
     values = (low, *(_EXACT.quantize(value, rule.grain) for value in inner), high)
     if len(set(values)) < count:
         raise table.wrong("count", f"{count} values between {low} and {high} are closer than {plain(rule.grain)}")
@@ -143,6 +147,11 @@ def _on_grain(table: TomlTable, key: str, rule: Rule) -> Decimal:
     value = table.number(key)
     if not rule.low <= value <= rule.high:
         raise table.wrong(key, f"{value} is outside {plain(rule.low)}..{plain(rule.high)}")
-    if value % rule.grain:
+    if _grains(value, rule).denominator != 1:
         raise table.wrong(key, f"{value} is not a multiple of {plain(rule.grain)}")
     return value
+
+
+def _grains(value: Decimal, rule: Rule) -> Fraction:
+    """A value in units of the grain; fractions, since a decimal remainder depends on the caller's context."""
+    return Fraction(value) / Fraction(rule.grain)

@@ -19,15 +19,14 @@ from copytrade_core.search.space import Point
 class Stretch:
     """One sampler's turn: it proposes until the search holds `upto_count` trials or gives way.
 
-    It gives way when a batch took more than `proposals_per_trial_max` proposals per new trial (None: only when it has
-    no more points) or `in_vain_count_max` proposals brought nothing. `continues` goes on with an earlier turn's sampler
-    instead of a fresh one: the same sequence, further along.
+    It gives way when a batch took more than `proposals_per_trial_max` proposals per new trial, or when it has no more
+    points. `continues` goes on with an earlier turn's sampler instead of a fresh one: the same sequence, further along.
     """
 
     sampler: SamplerName
     upto_count: int
     batch_count: int
-    proposals_per_trial_max: int | None
+    proposals_per_trial_max: int
     continues: bool
 
 
@@ -57,9 +56,7 @@ def stretches_of(plan: SearchPlan) -> tuple[Stretch, ...]:
             sampler=sampler,
             upto_count=upto,
             batch_count=settings.phase(sampler).batch_count,
-            proposals_per_trial_max=(
-                None if sampler is SamplerName.GRID else settings.sampling.proposals_per_trial_max
-            ),
+            proposals_per_trial_max=settings.phase(sampler).proposals_per_trial_max,
             continues=continues,
         )
         for sampler, upto, continues in quotas

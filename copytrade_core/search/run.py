@@ -156,14 +156,13 @@ class _Run:
                 yield self._batch(TrialOrigin(stretch.sampler.value), gathered, self._spans)
             if sampler.learns:
                 sampler.learn([self._memory.score_at(point) for point in gathered.points])
-            allowed = stretch.proposals_per_trial_max
-            if not gathered.fresh or (allowed is not None and len(gathered.points) > allowed * len(gathered.fresh)):
+            if len(gathered.points) > stretch.proposals_per_trial_max * len(gathered.fresh) or not gathered.points:
                 return
 
     def _gather(self, stretch: Stretch, sampler: Sampler) -> _Gathered:
         """A batch of new policies; a sampler that learns proposes once, any other until the batch is full."""
         wanted = min(stretch.batch_count, stretch.upto_count - self._sampled_count)
-        asked_max = wanted * (stretch.proposals_per_trial_max or self._plan.space.size)
+        asked_max = wanted * stretch.proposals_per_trial_max
         points: list[Point] = []
         fresh: list[Proposal] = []
         in_vain = 0

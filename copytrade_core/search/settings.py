@@ -41,21 +41,21 @@ class Objective(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Phase:
-    """One sampler's part: its share of the asked trials, its batch and its absolute cap."""
+    """One sampler's part: its share of the asked trials, its batch, its absolute cap, and when it gives way."""
 
     sampler: SamplerName
     share: Fraction
     batch_count: int
     trials_count_max: int
+    proposals_per_trial_max: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
-    """What samplers begin with, and when one that finds nothing new gives way."""
+    """What samplers begin with, and when the search gives up looking for new policies."""
 
     elites_count: int
     startup_count: int
-    proposals_per_trial_max: int
     in_vain_count_max: int
 
 
@@ -189,7 +189,7 @@ def _phases(table: TomlTable) -> tuple[Phase, ...]:
     phases: list[Phase] = []
     for sampler in SamplerName:
         part = table.table(sampler)
-        part.only("share_ratio", "batch_count", "trials_count_max")
+        part.only("share_ratio", "batch_count", "trials_count_max", "proposals_per_trial_max")
         # A population of one cannot be bred from.
         batch = part.whole("batch_count", low=5 if sampler is SamplerName.CMA_ES else 1, high=16_384)
         phases.append(
@@ -198,6 +198,7 @@ def _phases(table: TomlTable) -> tuple[Phase, ...]:
                 share=_share(part, "share_ratio"),
                 batch_count=batch,
                 trials_count_max=_count(part, "trials_count_max"),
+                proposals_per_trial_max=part.whole("proposals_per_trial_max", low=2, high=1000),
             )
         )
     if sum((phase.share for phase in phases), Fraction(0)) != 1:
@@ -206,11 +207,10 @@ def _phases(table: TomlTable) -> tuple[Phase, ...]:
 
 
 def _sampling(table: TomlTable) -> Sampling:
-    table.only("elites_count", "startup_count", "proposals_per_trial_max", "in_vain_count_max")
+    table.only("elites_count", "startup_count", "in_vain_count_max")
     return Sampling(
         elites_count=table.whole("elites_count", low=2, high=10_000),
         startup_count=table.whole("startup_count", low=1, high=10_000),
-        proposals_per_trial_max=table.whole("proposals_per_trial_max", low=2, high=1000),
         in_vain_count_max=_count(table, "in_vain_count_max"),
     )
 

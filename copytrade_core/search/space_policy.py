@@ -117,7 +117,7 @@ def longest_ttl_s(space: Space, base: PolicySpec) -> int | None:
     if space.exit_family is None:
         return base.exit.ttl_s
     hours = next(axis.values for axis in space.axes if axis.name == "exit.ttl_hours")
-    found = [int(value * 3600) for value in hours if isinstance(value, Decimal)]
+    found = [_whole(value, 3600) for value in hours if isinstance(value, Decimal)]
     return max(found) if len(found) == len(hours) else None
 
 
@@ -160,7 +160,7 @@ def _exit(space: Space, values: dict[str, Value]) -> ExitSpec:
         return None if values[name] is None else _ppm(values, name)
 
     assert space.exit_family is not None, "asked only when the exits are varied"
-    ttl_s = None if values["exit.ttl_hours"] is None else int(_number(values, "exit.ttl_hours") * 3600)
+    ttl_s = None if values["exit.ttl_hours"] is None else _whole(_number(values, "exit.ttl_hours"), 3600)
     return ExitSpec(
         family=space.exit_family,
         take_profit_ppm=ppm_or_none("exit.tp"),
@@ -176,7 +176,7 @@ def _entry(values: dict[str, Value]) -> EntryRules:
     return EntryRules(
         side=side,
         signal_age_s_max=int(_number(values, "signal.signal_age_s_max")),
-        entry_drift_ppm_max=Ppm(int(_number(values, "signal.entry_drift_bps_max") * 100)),
+        entry_drift_ppm_max=Ppm(_whole(_number(values, "signal.entry_drift_bps_max"), 100)),
     )
 
 
@@ -233,5 +233,11 @@ def _number(values: dict[str, Value], name: str) -> Decimal:
     return value
 
 
+@lru_cache(maxsize=65_536)
+def _whole(value: Decimal, scale: int) -> int:
+    """`value x scale`, which the grid makes whole; through a fraction, so that no decimal context can round it."""
+    return int(Fraction(value) * scale)
+
+
 def _ppm(values: dict[str, Value], name: str) -> Ppm:
-    return Ppm(int(_number(values, name) * RATE_SCALE))
+    return Ppm(_whole(_number(values, name), RATE_SCALE))
