@@ -139,7 +139,9 @@ def small_cases(draw):
     lives = {}
     minute = st.sampled_from([0, 0.5, 4.99, 5, 10, 12, 15, 30])
     for opened, length, side, market in draw(
-        st.lists(st.tuples(minute, minute, st.sampled_from(list(Side)), st.sampled_from([BTC, ETH])), max_size=4)
+        st.lists(
+            st.tuples(minute, minute, st.sampled_from(list(Side)), st.sampled_from([BTC, ETH])), min_size=1, max_size=4
+        )
     ):
         life = episode(opened, opened + max(length, 0.01), side=side, market=market, leave=str(LEVEL))
         lives[life.episode_id] = life
