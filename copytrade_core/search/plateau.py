@@ -64,6 +64,33 @@ def neighbours_of(plan: SearchPlan, centre: Point) -> tuple[Point, ...]:
     return tuple(found)
 
 
+def tried_around(plan: SearchPlan, trial: Trial, trials: Sequence[Trial]) -> tuple[tuple[Point, Trial], ...]:
+    """The neighbours of a trial that were tried: where each stands, and what was tried there, each policy once.
+
+    A neighbouring point's policy may have been tried at another point; then `Trial.parameters` are of that one.
+
+    Args:
+        plan: the search.
+        trial: the candidate.
+        trials: every trial of the search; of one policy the longest span counts.
+    """
+    centre = point_in(plan, trial)
+    if centre is None:
+        return ()
+    longest: dict[str, Trial] = {}
+    for tried in trials:
+        known = longest.get(tried.policy_digest)
+        if known is None or tried.signals_count >= known.signals_count:
+            longest[tried.policy_digest] = tried
+    points: dict[str, Point] = {}
+    for point in neighbours_of(plan, centre):
+        policy = candidate(plan.space, point, plan.base)
+        if not isinstance(policy, Unfit):
+            _ = points.setdefault(digest_of(policy), point)
+    _ = points.pop(trial.policy_digest, None)
+    return tuple((point, longest[digest]) for digest, point in points.items() if digest in longest)
+
+
 def plateau_of(plan: SearchPlan, trial: Trial, trials: Sequence[Trial]) -> Plateau:
     """The plateau around a trial, read from all trials of the search.
 
@@ -72,7 +99,7 @@ def plateau_of(plan: SearchPlan, trial: Trial, trials: Sequence[Trial]) -> Plate
         trial: the candidate.
         trials: every trial of the search; of one policy the longest span counts.
     """
-    around = _tried_around(plan, trial, trials)
+    around = [neighbour for _, neighbour in tried_around(plan, trial, trials)]
     best = trial.metrics.objective if trial.metrics else None
     if best is None or best <= 0 or not around:
         reason = "it has no positive objective" if around else "none of its neighbours was tried"
@@ -95,24 +122,6 @@ def plateau_of(plan: SearchPlan, trial: Trial, trials: Sequence[Trial]) -> Plate
         worst_ratio=min(ratios),
         reasons=_against(plan, len(around), profitable, median),
     )
-
-
-def _tried_around(plan: SearchPlan, trial: Trial, trials: Sequence[Trial]) -> list[Trial]:
-    centre = point_in(plan, trial)
-    if centre is None:
-        return []
-    longest: dict[str, Trial] = {}
-    for tried in trials:
-        known = longest.get(tried.policy_digest)
-        if known is None or tried.signals_count >= known.signals_count:
-            longest[tried.policy_digest] = tried
-    digests: dict[str, None] = {}
-    for point in neighbours_of(plan, centre):
-        policy = candidate(plan.space, point, plan.base)
-        if not isinstance(policy, Unfit):
-            digests[digest_of(policy)] = None
-    _ = digests.pop(trial.policy_digest, None)
-    return [longest[digest] for digest in digests if digest in longest]
 
 
 def _against(plan: SearchPlan, count: int, profitable: float, median: float) -> tuple[str, ...]:
