@@ -13,31 +13,154 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-KERNEL = "copytrade_core/replay/kernel.py"
+REPLAY = "copytrade_core/replay"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mutant:
-    """A text of the kernel that occurs once, and what a tired author might have written instead."""
+    """Texts that occur once in the kernel, each with what a tired author might have written instead."""
 
     name: str
-    old: str
-    new: str
     why: str
+    swaps: tuple[tuple[str, str], ...]
 
 
-MUTANTS: tuple[Mutant, ...] = ()
+FEE = "    fee = {}\n    slippage = abs(notional - raw * steps * unit)\n    realised"
+MUTANTS = (
+    Mutant(
+        name="fee_rounded_down",
+        why="the fee of an exit is rounded down instead of up",
+        swaps=((FEE.format("_up(notional * rate, PPM)"), FEE.format("notional * rate // PPM")),),
+    ),
+    Mutant(
+        name="average_rounded_for_us",
+        why="the average entry is rounded in our favour: exits lie a tick away",
+        swaps=(
+            (
+                "average = _up(cost, unit) if sign > 0 else cost // unit",
+                "average = cost // unit if sign > 0 else _up(cost, unit)",
+            ),
+        ),
+    ),
+    Mutant(
+        name="rung_before_stop",
+        why="an open beyond stop and rung fills the rung first",
+        swaps=(("if stop_at >= rung_at:", "if stop_at > rung_at:"),),
+    ),
+    Mutant(
+        name="profit_before_stop",
+        why="a bar that reaches both pays the take-profit: exits in the wrong order",
+        swaps=(
+            (
+                "stop_at = min(trade[T_STOP], first) if low <= trade[T_STOP] else -NEVER",
+                "stop_at = min(trade[T_STOP], first) if low <= trade[T_STOP] and high < trade[T_PROFIT] else -NEVER",
+            ),
+        ),
+    ),
+    Mutant(
+        name="profit_in_the_bar_of_a_rung",
+        why="the favourable is assumed to have come after the adverse of the same bar",
+        swaps=(("if not added and high >= trade[T_PROFIT]:", "if high >= trade[T_PROFIT]:"),),
+    ),
+    Mutant(
+        name="shorts_ladder_as_longs",
+        why="a short's rungs are laid out below its entry",
+        swaps=(("ratios[rung if sign > 0 else RUNGS + rung]", "ratios[rung]"),),
+    ),
+    Mutant(
+        name="shorts_receive_what_longs_receive",
+        why="the sign of a short's funding is lost",
+        swaps=(("bars.funding_rate[at] * sign", "bars.funding_rate[at]"),),
+    ),
+    Mutant(
+        name="close_at_the_rung_is_beyond_it",
+        why="a close equal to the rung fills it: not strict",
+        swaps=(
+            ("close_at = price[rung] - 1", "close_at = price[rung]"),
+            ("and close < price[rung]:", "and close <= price[rung]:"),
+        ),
+    ),
+    Mutant(
+        name="life_one_bar_longer",
+        why="the time-to-live is judged one bar late",
+        swaps=(
+            (
+                "_up(time_ms + candidate[C_TTL], bars.interval_ms) - 1 - bars.first_bar",
+                "_up(time_ms + candidate[C_TTL], bars.interval_ms) - bars.first_bar",
+            ),
+        ),
+    ),
+    Mutant(
+        name="profit_without_slippage",
+        why="a take-profit is filled at its price as if nobody stood before us",
+        swaps=(
+            (
+                "price = _against(raw, assumed.slippage, sign < 0)",
+                "price = raw if why == TAKE_PROFIT else _against(raw, assumed.slippage, sign < 0)",
+            ),
+        ),
+    ),
+    Mutant(
+        name="reserve_forgotten",
+        why="resting rungs reserve no capital, so later entries are not refused",
+        swaps=(("account[A_RESERVED] += desk.rung_reserved[slot, rung]", "account[A_RESERVED] += 0"),),
+    ),
+    Mutant(
+        name="peak_seen_inside_the_bar",
+        why="the trailing stop moves up with a high of the same bar before its low is judged",
+        swaps=(
+            (
+                "    added = False\n    while True:",
+                "    _bar_ended(trade, candidate, low, high)\n    added = False\n    while True:",
+            ),
+        ),
+    ),
+    Mutant(
+        name="stop_never_worse_than_its_trigger",
+        why="an open beyond the stop fills at the trigger",
+        swaps=(("stop_at = min(trade[T_STOP], first) if", "stop_at = trade[T_STOP] if"),),
+    ),
+    Mutant(
+        name="brake_stays_on",
+        why="a filled entry does not release the entry brake",
+        swaps=(
+            (
+                "account[A_FAILURES], account[A_UNTIL] = 0, 0\n    trade[T_ENTRY_MS]",
+                "trade[T_ENTRY_MS]",
+            ),
+        ),
+    ),
+    Mutant(
+        name="shorts_left_out_of_the_bound",
+        why="blocks of bars are skipped whose shorts fell deeper than known: a drawdown is missed",
+        swaps=((" + ((gross - net) >> 1) * low[2 * market + 1, at]", ""),),
+    ),
+    Mutant(
+        name="exits_of_one_moment_in_any_order",
+        why="realised equity falls by another path when two trades end at once",
+        swaps=(("desk.due[at - 1, 0] > episode", "desk.due[at - 1, 0] < episode"),),
+    ),
+)
+
+
+def kernel_files(root: Path) -> list[Path]:
+    """The files that hold compiled code, however many they are."""
+    replay = root / REPLAY
+    return sorted(path for path in replay.rglob("*.py") if path.relative_to(replay).parts[0].startswith("kernel"))
+
+
+def occurrences(root: Path, text: str) -> list[Path]:
+    """The kernel's files that hold a text, one entry for each time."""
+    return [path for path in kernel_files(root) for _ in range(path.read_text("utf-8").count(text))]
 
 
 def planted(root: Path, folder: Path, mutant: Mutant | None) -> Path:
     """The package in `folder` with one fault in its kernel (or none); all other files are the project's own."""
-    source = (root / KERNEL).read_text("utf-8")
-    if mutant is not None:
-        assert source.count(mutant.old) == 1, f"{mutant.name}: its text is not in the kernel exactly once"
-        source = source.replace(mutant.old, mutant.new)
     package = folder / "copytrade_core"
-    shutil.copytree(root / "copytrade_core/replay", package / "replay", ignore=shutil.ignore_patterns("kernel*.nb?"))
-    (folder / KERNEL).write_text(source, "utf-8")
+    shutil.copytree(root / REPLAY, folder / REPLAY, ignore=shutil.ignore_patterns("__pycache__"))
+    for old, new in mutant.swaps if mutant is not None else ():
+        (path,) = occurrences(folder, old)
+        path.write_text(path.read_text("utf-8").replace(old, new), "utf-8")
     for part in (root / "copytrade_core").iterdir():
         if part.name not in ("replay", "__pycache__"):
             (package / part.name).symlink_to(part)
@@ -61,18 +184,18 @@ def hunt(folder: Path, seeds: int, *, compiled: bool) -> tuple[str, str] | None:
     )
     assert done.returncode == 0, done.stderr[-2000:]
     found = json.loads(done.stdout.splitlines()[-1])
-    assert found["kernel"] == str(folder / KERNEL), "another kernel was loaded"
+    assert Path(found["sweep"]).parent == folder / REPLAY, "another engine was loaded"
     return None if found["case"] is None else (found["case"], found["difference"])
 
 
 def main(seeds: int) -> None:
     """Print the first differing case of this process's engines."""
-    from copytrade_core.replay import kernel
+    from copytrade_core.replay import sweep
     from tests.replay.both_engines import difference_in
     from tests.replay.golden_cases import GOLDEN
     from tests.replay.random_cases import case
 
-    found: dict[str, str | None] = {"kernel": kernel.__file__, "case": None, "difference": None}
+    found: dict[str, str | None] = {"sweep": sweep.__file__, "case": None, "difference": None}
     for name, given in (*GOLDEN.items(), *((f"seed {seed}", lambda s=seed: case(s)) for seed in range(seeds))):
         try:
             difference = difference_in(given() if callable(given) else given, alone=True)

@@ -45,6 +45,8 @@ MIDNIGHT_MS = 1_767_571_200_000
 """2026-01-05 00:00 UTC."""
 INTERVALS_MS = (60_000, 300_000, 420_000)
 """The last does not divide a day: its bars lie across midnight."""
+LONG = 1_000
+"""More bars than this wander in small steps, or they would end on the floor."""
 TARGET_MAX = usdt(250_000)
 """The fast engine refuses to aim at more."""
 T = TypeVar("T")
@@ -82,7 +84,9 @@ def case(seed: int) -> Case:
     """The case of a seed: the same on every machine."""
     dice = Dice(seed)
     interval_ms = dice.pick(INTERVALS_MS)
-    count = dice.pick((60, 90, 140, 240, 400))
+    # A few histories are long enough for every level of a tree over their bars, and so are their holdings.
+    is_long = dice.chance(0.015)
+    count = dice.pick((3_000, 9_000)) if is_long else dice.pick((60, 90, 140, 240, 400))
     start_ms = (MIDNIGHT_MS - dice.whole(0, count) * interval_ms) // interval_ms * interval_ms
     markets = MARKETS[: dice.pick((1, 1, 2, 3))]
     # So rich that a holding whose price runs away leaves the range of integer money.
@@ -92,7 +96,7 @@ def case(seed: int) -> Case:
     spec = _spec(dice, interval_ms, is_rich=is_rich)
     return Case(
         seed=seed,
-        episodes=_episodes(dice, data.bars),
+        episodes=_episodes(dice, data.bars, stretch=12 if is_long else 1),
         policy=random_policy(dice, spec),
         spec=spec,
         data=data,
@@ -142,7 +146,7 @@ def _instrument(dice: Dice, market: Market, level: int) -> Instrument:
 
 def _bars(dice: Dice, market: Market, level: int, start_ms: int, count: int, interval_ms: int) -> BarSeries:
     """A walk on a coarse grid: many equal prices, some wide bars, some opens far from the close before."""
-    rng, move = dice.rng, max(1, level * dice.pick((3, 8, 25)) // 1000)
+    rng, move = dice.rng, max(1, level * (1 if count > LONG else dice.pick((3, 8, 25))) // 1000)
     reach = dice.pick((1, 2, 4))
     body = rng.integers(-reach, reach + 1, count) * move // 2
     jump = np.where(rng.random(count) < dice.pick((0.0, 0.05, 0.3)), rng.integers(-3 * reach, 3 * reach + 1, count), 0)
@@ -201,22 +205,22 @@ def _funding(dice: Dice, market: Market, start_ms: int, length_ms: int, interval
 # -- episodes ---------------------------------------------------------------------------------------------------------
 
 
-def _episodes(dice: Dice, bars: Mapping[str, BarSeries]) -> tuple[Episode, ...]:
+def _episodes(dice: Dice, bars: Mapping[str, BarSeries], *, stretch: int) -> tuple[Episode, ...]:
     crowded = dice.chance(0.6)
     first = dice.whole(2, 12) if crowded else None
     traded = [each for each in bars.values() if len(each)]
     names = dice.rng.permutation(90)[: dice.whole(1, 8)]
-    episodes = [_episode(dice, f"e{int(name) + 10}", dice.pick(traded), first) for name in names]
+    episodes = [_episode(dice, f"e{int(name) + 10}", dice.pick(traded), first, stretch) for name in names]
     if len(episodes) > 1 and dice.chance(0.3):
         episodes[1] = _twin(episodes[0], episodes[1])
     return tuple(replace(e, market=NOWHERE) if dice.chance(0.01) else e for e in episodes)
 
 
-def _episode(dice: Dice, name: str, bars: BarSeries, near: int | None) -> Episode:
+def _episode(dice: Dice, name: str, bars: BarSeries, near: int | None, stretch: int) -> Episode:
     interval_ms = bars.interval_ms
     bar = dice.whole(-1, len(bars)) if near is None else near + dice.whole(0, 12)
     opened_ms = bars.start_ms + bar * interval_ms + _moment(dice, interval_ms)
-    closed_ms = opened_ms + dice.pick((0, 1, 2, 5, 12, 25, 50)) * interval_ms + _moment(dice, interval_ms)
+    closed_ms = opened_ms + dice.pick((0, 1, 2, 5, 12, 25, 50)) * stretch * interval_ms + _moment(dice, interval_ms)
     if closed_ms <= opened_ms:
         closed_ms = opened_ms + 1
     is_open = dice.chance(0.03)

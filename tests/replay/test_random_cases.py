@@ -74,6 +74,7 @@ def _of_trip(given: Case, trip: RoundTrip) -> set[str]:
         "life ends on the grid": trip.exit_reason == "ttl"
         and (trip.entered_at_ms + (policy.exit.ttl_s or 0) * 1000) % given.spec.interval_ms == 0,
         "held for twenty bars": trip.bars_held >= 20,
+        "held for hundreds of bars": trip.bars_held >= 300,
         "never marked": trip.bars_held == 0,
         "trailing after a rung": trip.exit_reason == "trailing_stop" and bool(rungs),
         "profit after a rung": trip.exit_reason == "take_profit" and bool(rungs),
@@ -178,6 +179,7 @@ SPECIAL = {
     "funding paid",
     "funding received",
     "headroom",
+    "held for hundreds of bars",
     "held for twenty bars",
     "ladder from the source's price",
     "life ends on the grid",
