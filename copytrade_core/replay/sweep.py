@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from copytrade_core.model.bar import Float64s, Int64s
+from copytrade_core.model.bar import Float64s, Int32s, Int64s
 from copytrade_core.model.episode import Episode
 from copytrade_core.model.errors import BadInput, Where
 from copytrade_core.model.fill import RUNG_FILL_MODELS, FillModel
@@ -18,9 +18,11 @@ from copytrade_core.model.market_data import MarketData
 from copytrade_core.model.policy import PolicySpec
 from copytrade_core.model.round_trip import ReplaySpec
 from copytrade_core.model.sweep import SweepTable
-from copytrade_core.replay import kernel
 from copytrade_core.replay.arrays import PreparedMarkets, prepare_markets
 from copytrade_core.replay.candidates import Candidates, pack
+from copytrade_core.replay.kernel import layout as at
+from copytrade_core.replay.kernel.memory import fact_row, price_rows, working_memory
+from copytrade_core.replay.kernel.run import replay_many
 from copytrade_core.replay.reference import validate, validate_policy
 from copytrade_core.replay.signals import Signals, signals_of
 
@@ -75,8 +77,8 @@ class Prepared:
     spec: ReplaySpec
     markets: PreparedMarkets
     signals: Signals
-    bars: kernel.Bars
-    assumed: kernel.Assumptions
+    prices: Int32s
+    facts: Int64s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -93,7 +95,11 @@ class FastRun:
 
 
 def prepare(
-    episodes: Sequence[Episode], spec: ReplaySpec, data: MarketData, markets: PreparedMarkets | None = None
+    episodes: Sequence[Episode],
+    spec: ReplaySpec,
+    data: MarketData,
+    markets: PreparedMarkets | None = None,
+    prices: Int32s | None = None,
 ) -> Prepared:
     """Everything that candidates share.
 
@@ -122,8 +128,8 @@ def prepare(
         spec=spec,
         markets=grid,
         signals=signals_of(ordered, spec.delay_s, data, grid),
-        bars=_bars(grid),
-        assumed=_assumptions(spec),
+        prices=price_rows(grid) if prices is None else prices,
+        facts=fact_row(grid, spec),
     )
 
 
@@ -145,10 +151,8 @@ def packed(policies: Sequence[PolicySpec]) -> Candidates:
 
 def sweep_packed(prepared: Prepared, candidates: Candidates, *, threads: int) -> SweepTable:
     """The summary of every packed candidate; the same on any number of threads."""
-    out = np.zeros((len(candidates), kernel.O_COLUMNS), dtype=np.int64)
-    outf = np.zeros((len(candidates), kernel.F_COLUMNS), dtype=np.float64)
-    kernel.sweep_rows(*_shared(prepared), candidates.rows, candidates.ratios, max(1, threads), out, outf)
-    return _table(prepared, candidates.rows[:, 0], out, outf)
+    memory = working_memory(prepared.markets, len(prepared.episode_ids), max(1, threads), pnl=False, details=False)
+    return _replayed(prepared, candidates, memory, np.zeros((len(candidates), 0), dtype=np.int64))
 
 
 def pnl_by_episode(prepared: Prepared, policies: Sequence[PolicySpec], *, threads: int) -> Int64s:
@@ -156,60 +160,54 @@ def pnl_by_episode(prepared: Prepared, policies: Sequence[PolicySpec], *, thread
 
     Episodes are in the order of `prepared.episode_ids`.
     """
-    candidates = packed(policies)
-    pnl = np.zeros((len(candidates), len(prepared.episode_ids)), dtype=np.int64)
-    kernel.pnl_rows(*_shared(prepared), candidates.rows, candidates.ratios, max(1, threads), pnl)
+    candidates, episodes = packed(policies), len(prepared.episode_ids)
+    memory = working_memory(prepared.markets, episodes, max(1, threads), pnl=True, details=False)
+    pnl = np.zeros((len(candidates), episodes), dtype=np.int64)
+    _ = _replayed(prepared, candidates, memory, pnl)
     return pnl
 
 
 def run_one(prepared: Prepared, policy: PolicySpec) -> FastRun:
     """One policy with every fill, round trip and bar, to be compared with the reference or looked at."""
-    candidates = packed([policy])
-    out, outf = np.zeros(kernel.O_COLUMNS, dtype=np.int64), np.zeros(kernel.F_COLUMNS, dtype=np.float64)
-    desk = kernel.run_details(*_shared(prepared), candidates.rows[0], candidates.ratios[0], out, outf)
-    trips = desk.trips[: desk.account[kernel.A_TRIPS]]
+    memory = working_memory(prepared.markets, len(prepared.episode_ids), 1, pnl=False, details=True)
+    summary = _replayed(prepared, packed([policy]), memory, np.zeros((1, 0), dtype=np.int64))
+    kept = memory[0]
+    trips = _section(kept, at.A_TRIPS, int(kept[at.A_TRIPS_COUNT]), at.TRIP)
     trips = trips[np.lexsort((trips[:, 0], trips[:, 2]))]
-    fills = desk.fills[: desk.account[kernel.A_FILLS]]
+    fills = _section(kept, at.A_FILLS, int(kept[at.A_FILLS_COUNT]), at.FILL)
     place = np.full(len(prepared.episode_ids), -1, dtype=np.int64)
     place[trips[:, 0]] = np.arange(len(trips))
     return FastRun(
         fills=fills[np.argsort(place[fills[:, 0]], kind="stable")],
         trips=trips,
-        # A candidate that cannot be finished leaves trades open: there is no curve to draw.
-        curve=_curve(prepared, desk, trips) if out[kernel.O_STATUS] == 0 else np.zeros((0, 5), dtype=np.int64),
-        summary=_table(prepared, candidates.rows[:, 0], out[None, :], outf[None, :]),
+        curve=_curve(prepared, kept, trips),
+        summary=summary,
     )
 
 
-def _shared(prepared: Prepared) -> tuple[kernel.Bars, kernel.Assumptions, Int64s, Int64s, Int64s]:
+def _section(memory: Int64s, place: int, count: int, width: int) -> Int64s:
+    begin = int(memory[place])
+    return memory[begin : begin + count * width].reshape(count, width)
+
+
+def _replayed(prepared: Prepared, candidates: Candidates, memory: Int64s, pnl: Int64s) -> SweepTable:
+    out = np.zeros((len(candidates), at.O_COLUMNS), dtype=np.int64)
+    ratios = np.zeros((len(candidates), at.X_COLUMNS), dtype=np.float64)
     signals = prepared.signals
-    return prepared.bars, prepared.assumed, signals.rows, signals.events, signals.events_count
-
-
-def _bars(grid: PreparedMarkets) -> kernel.Bars:
-    names = ("open", "close", "low", "high", "close_min", "offsets", "coarse_shift", "coarse_low", "coarse_close_min")
-    funding = ("funding_start", "funding_bar", "funding_rate", "funding_slot", "funding_bars")
-    return kernel.Bars(
-        interval_ms=grid.interval_ms,
-        first_bar=grid.first_bar,
-        count=grid.bars_count,
-        rules=grid.rules,
-        **{name: getattr(grid, name) for name in (*names, *funding)},
+    replay_many(
+        prepared.prices,
+        prepared.facts,
+        signals.rows,
+        signals.events,
+        signals.events_count,
+        candidates.rows,
+        candidates.ratios,
+        memory,
+        out,
+        ratios,
+        pnl,
     )
-
-
-def _assumptions(spec: ReplaySpec) -> kernel.Assumptions:
-    return kernel.Assumptions(
-        at_close=spec.market_fill is FillModel.FIRST_BAR_CLOSE,
-        touch=spec.rung_fill is FillModel.TOUCH,
-        taker=spec.costs.taker_fee,
-        maker=spec.costs.maker_fee,
-        slippage=spec.costs.slippage,
-        equity=spec.initial_equity,
-        lead_balance=spec.lead_margin_balance or 0,
-        gross_max=spec.caps.notional_gross_max or 0,
-        daily_loss_max=spec.caps.daily_loss_max or 0,
-    )
+    return _table(prepared, candidates.rows[:, 0], out, ratios)
 
 
 def _table(prepared: Prepared, sources: Int64s, out: Int64s, outf: Float64s) -> SweepTable:
@@ -220,42 +218,29 @@ def _table(prepared: Prepared, sources: Int64s, out: Int64s, outf: Float64s) -> 
     return SweepTable(**columns, **ratios)
 
 
-def _curve(prepared: Prepared, desk: kernel.Desk, trips: Int64s) -> Int64s:
-    """The curve at every bar end while anything is held, from the events of the run and the closes."""
-    grid, interval = prepared.markets, prepared.spec.interval_ms
-    entry = trips[:, 1] // interval - grid.first_bar - int(prepared.assumed.at_close)
-    last = entry + trips[:, TRIP_COLUMNS.index("bars_held")]
+def _curve(prepared: Prepared, memory: Int64s, trips: Int64s) -> Int64s:
+    """The curve at every bar end while anything is held, from the states of the portfolio and the closes."""
+    grid, spec = prepared.markets, prepared.spec
+    entry = trips[:, 1] // spec.interval_ms - grid.first_bar - int(spec.market_fill is FillModel.FIRST_BAR_CLOSE)
     active = np.zeros(grid.bars_count + 1, dtype=np.int64)
     np.add.at(active, entry, 1)
-    np.add.at(active, last + 1, -1)
+    np.add.at(active, entry + trips[:, TRIP_COLUMNS.index("bars_held")] + 1, -1)
     bars = np.flatnonzero(np.cumsum(active)[:-1])
-    events = desk.events[: desk.account[kernel.A_EVENTS]]
-    paid = _summed(grid.funding_bars, -desk.paid, bars)
-    equity = worst = prepared.spec.initial_equity + _summed(events[:, 0], events[:, 4], bars) + paid
-    cash = prepared.spec.initial_equity + _summed(events[:, 0], events[:, 5], bars) + paid
-    gross = np.zeros(len(bars), dtype=np.int64)
+    states = _section(
+        memory, at.A_STATES, int(memory[at.A_STATES_COUNT]), at.S_MARKET + at.PER_MARKET * len(grid.names)
+    )
+    now = states[np.searchsorted(states[:, at.S_BAR], bars, side="right") - 1]
+    paid = _section(memory, at.A_PAID, len(grid.funding_bars), 1)[:, 0]
+    funding = np.concatenate(([0], np.cumsum(paid)))[np.searchsorted(grid.funding_bars, bars, side="right")]
+    equity = worst = spec.initial_equity + now[:, at.S_MONEY] - funding
+    cash, gross = spec.initial_equity + now[:, at.S_CASH] - funding, np.zeros(len(bars), dtype=np.int64)
     for market in range(len(grid.names)):
-        mine = events[events[:, 1] == market]
-        net, units = _summed(mine[:, 0], mine[:, 2], bars), _summed(mine[:, 0], mine[:, 3], bars)
-        fresh = mine[mine[:, 6] != 0]
-        longs, shorts = (_fresh(fresh[fresh[:, 2] * sign > 0], bars) for sign in (1, -1))
+        net, units, longs, shorts = now[:, at.S_MARKET + at.PER_MARKET * market :][:, : at.PER_MARKET].T
         close = grid.close[market, bars].astype(np.int64)
         low, high = (np.where(units != 0, grid.low[2 * market + side, bars], 0).astype(np.int64) for side in (0, 1))
+        fresh = np.where(now[:, at.S_BAR] == bars, 1, 0)
         equity = equity + net * close
         gross = gross + units * close
-        worst = worst + ((units + net) // 2 - longs) * low + ((units - net) // 2 - shorts) * high + (longs - shorts) * close
-    return np.stack(((bars + grid.first_bar + 1) * interval, equity, worst, cash, gross), axis=1)
-
-
-def _summed(at: Int64s, amounts: Int64s, bars: Int64s) -> Int64s:
-    """The sum of all amounts up to and including each bar."""
-    order = np.argsort(at, kind="stable")
-    total = np.concatenate(([0], np.cumsum(amounts[order])))
-    return total[np.searchsorted(at[order], bars, side="right")]
-
-
-def _fresh(entered: Int64s, bars: Int64s) -> Int64s:
-    """Units that entered at the close of each bar."""
-    out = np.zeros(len(bars), dtype=np.int64)
-    np.add.at(out, np.searchsorted(bars, entered[:, 0]), entered[:, 3])
-    return out
+        worst = worst + ((units + net) // 2 - longs * fresh) * low + ((units - net) // 2 - shorts * fresh) * high
+        worst = worst + (longs - shorts) * fresh * close
+    return np.stack(((bars + grid.first_bar + 1) * spec.interval_ms, equity, worst, cash, gross), axis=1)
