@@ -1,0 +1,14 @@
+"""How every function of the kernel is compiled; the rest of the project never sees numba. No rule is here.
+
+Division never raises, integers wrap, no floating-point shortcut is taken, and nothing is allocated: working memory comes
+from the caller, so reference counting is off inside.
+"""
+
+from __future__ import annotations
+
+from numba import njit, prange
+
+__all__ = ["each_thread", "function", "prange"]
+
+function = njit(cache=True, error_model="numpy", nogil=True, boundscheck=False, fastmath=False, _nrt=False)
+each_thread = njit(cache=True, error_model="numpy", nogil=True, boundscheck=False, fastmath=False, parallel=True)

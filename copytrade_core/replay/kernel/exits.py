@@ -1,0 +1,144 @@
+"""Where a trade's exits rest, and when it is due next. Fills are in `fills.py`.
+
+In mirrored ticks: a long's prices, or a short's negated, so that adverse is always down.
+"""
+
+from __future__ import annotations
+
+from copytrade_core.replay.arrays import NEVER
+from copytrade_core.replay.kernel.compiled import function
+from copytrade_core.replay.kernel.layout import (
+    BAR_END,
+    BAR_SHIFT,
+    C_CALLBACK,
+    C_PROFIT,
+    C_STOP,
+    F_TOUCH,
+    INSIDE,
+    NO_MOMENT,
+    STAGE_SHIFT,
+    STOP_LOSS,
+    T_COST,
+    T_FILLED,
+    T_FROM,
+    T_HIGH,
+    T_LAST_CLOSE,
+    T_LAST_TTL,
+    T_LOW,
+    T_MAE,
+    T_MARKET,
+    T_MFE,
+    T_PEAK,
+    T_PLACED,
+    T_POS,
+    T_PRICE,
+    T_PROFIT,
+    T_QUANTITY,
+    T_ROW,
+    T_RUNGS,
+    T_SIGN,
+    T_START,
+    T_STOP,
+    T_STOP_WHY,
+    T_UNIT,
+    TRAILING,
+)
+from copytrade_core.replay.kernel.money import ceil_div, offset
+from copytrade_core.replay.kernel.trees import next_hit
+
+
+@function
+def protect(memory, trade, candidate):
+    """Stop, take-profit and the level at which a trailing stop starts, from the average entry (strategies/exits.py)."""
+    sign = memory[trade + T_SIGN]
+    cost, unit = memory[trade + T_COST], memory[trade + T_QUANTITY] * memory[trade + T_UNIT]
+    average = ceil_div(cost, unit) if sign > 0 else cost // unit
+    fixed, profit, start = -NEVER, NEVER, NEVER
+    if candidate[C_STOP] > 0:
+        fixed = sign * offset(average, -sign * candidate[C_STOP], sign < 0)
+    if candidate[C_PROFIT] > 0:
+        level = sign * offset(average, sign * candidate[C_PROFIT], sign < 0)
+        if candidate[C_CALLBACK] == 0:
+            profit = level
+        else:
+            start = level
+    memory[trade + T_PROFIT], memory[trade + T_START] = profit, start
+    stop = memory[trade + T_STOP]
+    if memory[trade + T_PEAK] >= start:
+        trailing = sign * offset(sign * memory[trade + T_PEAK], -sign * candidate[C_CALLBACK], sign < 0)
+        stop = max(max(fixed, trailing), stop)
+        memory[trade + T_STOP] = stop
+        memory[trade + T_STOP_WHY] = STOP_LOSS if stop == fixed else TRAILING
+    elif fixed != -NEVER or stop == -NEVER:
+        memory[trade + T_STOP], memory[trade + T_STOP_WHY] = fixed, STOP_LOSS
+
+
+@function
+def bar_ended(memory, trade, candidate, low, high):
+    """A bar ended while the trade was held: its excursion, and the trailing stop when the peak moved."""
+    memory[trade + T_LOW] = min(memory[trade + T_LOW], low)
+    memory[trade + T_HIGH] = max(memory[trade + T_HIGH], high)
+    if high > memory[trade + T_PEAK]:
+        memory[trade + T_PEAK] = high
+        if high >= memory[trade + T_START]:
+            protect(memory, trade, candidate)
+
+
+@function
+def phase_ended(memory, trade):
+    """The quantity is about to change: settle the excursions that were marked with it."""
+    if memory[trade + T_LOW] != NEVER:
+        unit = memory[trade + T_QUANTITY] * memory[trade + T_UNIT]
+        cost = memory[trade + T_SIGN] * memory[trade + T_COST]
+        memory[trade + T_MAE] = min(memory[trade + T_MAE], unit * memory[trade + T_LOW] - cost)
+        memory[trade + T_MFE] = max(memory[trade + T_MFE], unit * memory[trade + T_HIGH] - cost)
+    memory[trade + T_LOW], memory[trade + T_HIGH] = NEVER, -NEVER
+
+
+@function
+def moment(bar, stage, market):
+    return (bar << BAR_SHIFT) | (stage << STAGE_SHIFT) | market
+
+
+@function
+def next_moment(prices, facts, memory, trade, candidate):
+    """When the trade must be looked at next; NO_MOMENT when only the source's close can end it.
+
+    Bars that change nothing but the trailing stop are dealt with on the way.
+    """
+    last = min(memory[trade + T_LAST_TTL], memory[trade + T_LAST_CLOSE])
+    row, market = memory[trade + T_ROW], memory[trade + T_MARKET]
+    rung, placed = memory[trade + T_FILLED], memory[trade + T_PLACED]
+    asks_again = placed < memory[trade + T_RUNGS]
+    has_rung, touches = rung < placed, facts[F_TOUCH] != 0
+    pos = memory[trade + T_POS]
+    while pos <= last:
+        stop = pos + 1 if asks_again else last + 1
+        low_at, high_at, close_at = memory[trade + T_STOP], memory[trade + T_PROFIT], -NEVER
+        if has_rung and touches:
+            low_at = max(low_at, memory[trade + T_PRICE + rung])
+        elif has_rung:
+            close_at = memory[trade + T_PRICE + rung] - 1
+        if memory[trade + T_START] != NEVER:
+            high_at = max(memory[trade + T_START], memory[trade + T_PEAK] + 1)
+        hit, lowest, highest = next_hit(prices, facts, row, pos, stop, low_at, high_at, close_at)
+        memory[trade + T_LOW] = min(memory[trade + T_LOW], lowest)
+        memory[trade + T_HIGH] = max(memory[trade + T_HIGH], highest)
+        memory[trade + T_PEAK] = max(memory[trade + T_PEAK], highest)
+        pos = hit
+        if hit < stop:
+            low, high = prices[row, hit], prices[row + 1, hit]
+            live = has_rung and memory[trade + T_FROM + rung] <= hit
+            fills = low <= memory[trade + T_STOP] or high >= memory[trade + T_PROFIT] or (live and touches and low <= low_at)
+            if fills or (live and prices[row + 2, hit] <= close_at and hit < last):
+                memory[trade + T_POS] = hit
+                return moment(hit, INSIDE, market)
+            bar_ended(memory, trade, candidate, low, high)
+            pos = hit + 1
+        if asks_again:
+            memory[trade + T_POS] = pos
+            return moment(pos - 1, BAR_END, market)
+    memory[trade + T_POS] = pos
+    if memory[trade + T_LAST_TTL] <= memory[trade + T_LAST_CLOSE]:
+        return moment(memory[trade + T_LAST_TTL], BAR_END, market)
+    return NO_MOMENT

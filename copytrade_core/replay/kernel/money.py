@@ -1,0 +1,70 @@
+"""Integer money in compiled form: each function is the one of that name in `model/units.py`. No other rule is here."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from copytrade_core.replay.kernel.compiled import function
+
+PPM, LEVEL, FUNDING = 10**6, 10**9, 10**8
+NOTIONAL_MAX = 10**14
+
+
+@function
+def ceil_div(numerator, denominator):
+    return -((-numerator) // denominator)
+
+
+@function
+def against(price, rate, buying):
+    if buying:
+        return ceil_div(price * (PPM + rate), PPM)
+    return max(1, price * (PPM - rate) // PPM)
+
+
+@function
+def offset(price, rate, buying):
+    scaled = price * (PPM + rate)
+    return max(1, ceil_div(scaled, PPM) if buying else scaled // PPM)
+
+
+@function
+def at_level(anchor, ratio, buying):
+    scaled = anchor * ratio
+    return max(1, ceil_div(scaled, LEVEL) if buying else scaled // LEVEL)
+
+
+@function
+def fee(notional, rate):
+    return ceil_div(notional * rate, PPM)
+
+
+@function
+def share(amount, numerator, denominator):
+    """The product may leave int64, so it is divided byte by byte: amount is not negative, the others below 2**47."""
+    quotient = np.int64(0)
+    rest = np.int64(0)
+    for shift in range(56, -1, -8):
+        rest = (rest << 8) + ((amount >> shift) & 255) * numerator
+        quotient = (quotient << 8) + rest // denominator
+        rest = rest % denominator
+    return quotient
+
+
+@function
+def under_headroom(notional, headroom):
+    return share(notional, PPM, PPM + headroom)
+
+
+@function
+def funding_cost(notional, signed_rate):
+    units = notional // FUNDING
+    return units * signed_rate + ceil_div((notional - units * FUNDING) * signed_rate, FUNDING)
+
+
+@function
+def fall(peak, value):
+    """The fall from a peak as a share of it; a peak of zero or less counts as a total loss (evidence/drawdown.py)."""
+    if value >= peak:
+        return 0.0
+    return np.float64(peak - value) / np.float64(peak) if peak > 0 else 1.0

@@ -1,0 +1,51 @@
+"""The range-extreme trees: the next bar beyond a price, and the extremes of the bars before it, without scanning them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from copytrade_core.replay.arrays import BRANCH, NEVER
+from copytrade_core.replay.kernel.compiled import function
+from copytrade_core.replay.kernel.layout import F_LEVEL, F_LEVELS
+
+
+@function
+def next_hit(prices, facts, row, start, stop, low_at, high_at, close_at):
+    """The first bar in [start, stop) with low <= low_at, high >= high_at or close <= close_at; `stop` when there is none.
+
+    Returns (bar, lowest low, highest high over the bars before it). Climbs while whole blocks lie ahead, then descends.
+    """
+    lowest, highest = np.int64(NEVER), np.int64(-NEVER)
+    level, node, found = 0, start, False
+    while True:
+        base = facts[F_LEVEL + level]
+        block_end = (node // BRANCH + 1) * BRANCH
+        limit = min(block_end, stop >> (4 * level))
+        while node < limit:
+            at = base + node
+            low, high = prices[row, at], prices[row + 1, at]
+            if low <= low_at or high >= high_at or prices[row + 2, at] <= close_at:
+                found = True
+                break
+            lowest = min(lowest, low)
+            highest = max(highest, high)
+            node += 1
+        if found or node < block_end or level + 1 >= facts[F_LEVELS]:
+            break
+        level += 1
+        node //= BRANCH
+    while level > 0:
+        level -= 1
+        base = facts[F_LEVEL + level]
+        node *= BRANCH
+        limit = node + BRANCH if found else stop >> (4 * level)
+        while node < limit:
+            at = base + node
+            low, high = prices[row, at], prices[row + 1, at]
+            if low <= low_at or high >= high_at or prices[row + 2, at] <= close_at:
+                found = True
+                break
+            lowest = min(lowest, low)
+            highest = max(highest, high)
+            node += 1
+    return node, lowest, highest
