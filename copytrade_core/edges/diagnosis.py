@@ -16,10 +16,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
+from copytrade_core.edges.holdout_file import HoldoutFile
 from copytrade_core.edges.lake import Lake
 from copytrade_core.edges.lake_garbage import garbage
 from copytrade_core.edges.page_archive import PageArchive
 from copytrade_core.edges.settings import Settings
+from copytrade_core.edges.trial_registry import TrialRegistry
 from copytrade_core.model.errors import CopytradeError
 
 FREE_BYTES_MIN = 500_000_000
@@ -51,6 +53,8 @@ def diagnose(
         _clock(archive, now),
         _guarded("store", lambda: _objects(lake)),
         _guarded("archive", lambda: _archive(archive)),
+        _guarded("trials", lambda: _trials(lake)),
+        _guarded("holdout", lambda: _holdout(lake)),
         _guarded("leftovers", lambda: _leftovers(lake.root, now.timestamp() - garbage_age_s)),
         _guarded("leads", lambda: _leads(archive)),
     ]
@@ -79,7 +83,8 @@ def _python() -> Finding:
 
 
 def _files(settings: Settings) -> Finding:
-    wanted = [settings.paths.instruments, settings.paths.promotion_contract, *settings.policies.values()]
+    paths = settings.paths
+    wanted = [paths.instruments, paths.promotion_contract, paths.search, *settings.policies.values()]
     absent = [str(path) for path in wanted if not path.is_file()]
     if absent:
         return _bad("settings", f"absent: {', '.join(absent)}", "Restore the files or correct copytrade.toml")
@@ -144,6 +149,18 @@ def _archive(archive: PageArchive) -> Finding:
         damaged += len(archive.damage(lead))
     torn = f", {damaged} log lines torn by a crash are left out" if damaged else ""
     return _fine("archive", f"{pages} pages, every body has its digest{torn}")
+
+
+def _trials(lake: Lake) -> Finding:
+    registry = TrialRegistry(lake.root)
+    segments = registry.verify().sequence
+    count = sum(segment.rows for segment in registry.segments())
+    return _fine("trials", f"{count} trials in {segments} segments, each following the one before it")
+
+
+def _holdout(lake: Lake) -> Finding:
+    count = len(HoldoutFile(lake, code_version="").entries())
+    return _fine("holdout", f"{count} entries in the ledger, each following the one before it")
 
 
 def _leftovers(root: Path, older_than_s: float) -> Finding:

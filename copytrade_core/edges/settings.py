@@ -118,6 +118,16 @@ class PathsSection(Section):
 
     instruments: Path = Field(description="Trading rules of markets, with their as-of dates.")
     promotion_contract: Path = Field(description="Thresholds of the gates.")
+    search: Path = Field(description="How a search is run and what its best must survive.")
+    spaces: Path = Field(description="Folder of search spaces, one <name>.toml each.")
+
+
+class SearchSection(Section):
+    """What is searched when nobody says it."""
+
+    space: Text = Field(description="Name of a space in paths.spaces.")
+    trials_count: int = Field(ge=1, le=10_000_000, description="Policies that the samplers try.")
+    seed: int = Field(ge=0, le=2**32 - 1, description="The same seed gives the same trials.")
 
 
 class Settings(BaseSettings):
@@ -137,6 +147,7 @@ class Settings(BaseSettings):
     market: MarketSection
     costs: CostsSection
     replay: ReplaySection
+    search: SearchSection
     paths: PathsSection
     policies: dict[str, Path] = Field(min_length=1, description="Strategies by name; gates judge the first.")
 
@@ -223,7 +234,10 @@ def known_keys() -> dict[str, str]:
     return keys
 
 
-PATH_KEYS = ("data_dir", "reports_dir", "dagster_home", "paths.instruments", "paths.promotion_contract")
+PATH_KEYS = (
+    *("data_dir", "reports_dir", "dagster_home"),
+    *("paths.instruments", "paths.promotion_contract", "paths.search", "paths.spaces"),
+)
 
 
 def _absolute(document: dict[str, object], leaves: Leaves, config: ConfigFile) -> dict[str, object]:
