@@ -90,6 +90,17 @@ class TrialRegistry:
             numbered = [replace(trial, number=start + index) for index, trial in enumerate(new)]
             return self._append(frame_of_trials(numbered, search_id), search_id, len(mine))
 
+    def settle(self) -> RegistryHead:
+        """Points the head at the one segment that a killed writer may have stored and not pointed at; returns the head.
+
+        The next `append` does the same. A resumed search that has nothing left to store calls this, so that the whole
+        folder is the one of an undisturbed search. Errors as `append`.
+        """
+        if self.folder.exists():
+            with self._locked():
+                self._settle_head(self._names())
+        return self.head()
+
     def _append(self, frame: pl.DataFrame, search_id: str, batch_index: int) -> Segment:
         names = self._names()
         self._settle_head(names)

@@ -9,12 +9,14 @@ import shutil
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from copytrade_core.cli.exit_codes import ExitCode
 from copytrade_core.edges.trial_registry import TrialRegistry
+from copytrade_core.model.digest import digest_of
 from copytrade_core.model.trial import TrialOrigin
 
 LEAD = "4751838302089254401"
@@ -236,3 +238,72 @@ def test_every_policy_that_was_tried_by_hand_is_counted_once(copytrade, judged):
     overfitting = gate(copytrade("gates", "--lead", LEAD, "--json"), "overfitting")
     few = next(item for item in overfitting["criteria"] if item["criterion"] == "trials_count_min")
     assert (few["result"], few["reason"]) == ("inconclusive", "no search has been made on this data")
+
+
+def store(folder: Path, asset: str, document: dict) -> None:
+    from copytrade_core.edges.lake import Lake
+
+    lake = Lake(folder, now=lambda: datetime.now(UTC))
+    _ = lake.put_document(asset, LEAD, document, schema_version=1, code_version="t", parents={})
+
+
+def test_the_champion_of_a_search_is_the_candidate_when_no_policy_is_named(copytrade, folder):
+    from copytrade_core.edges.stages.policies import load_policy
+
+    file = POLICIES / "follow_lead.toml"
+    digest = digest_of(load_policy(file))
+    for document, code in (
+        ({"policy_digest": None, "toml": None, "reasons": ["no plateau"]}, ExitCode.NOT_STORED),
+        ({"policy_digest": "0" * 64, "toml": file.read_text(), "reasons": []}, ExitCode.STORE),
+    ):
+        store(folder, "champion_policy", document)
+        assert copytrade("holdout", "open", "--lead", LEAD, *ME).code == code
+        assert ledger(folder) == []
+    store(folder, "champion_policy", {"policy_digest": digest, "toml": file.read_text(), "reasons": []})
+    opened = copytrade("holdout", "open", "--lead", LEAD, *ME)
+    assert opened.code == ExitCode.OK
+    assert opened.json["opening"]["candidate"] == digest
+    assert "champion_policy" in dict(opened.json["opening"]["evidence"])
+
+
+def test_a_search_report_counts_for_the_policy_and_data_it_was_about(copytrade, judged):
+    from copytrade_core.edges.settings import load_settings
+    from copytrade_core.edges.stages.candidate import candidate_facts
+    from copytrade_core.edges.stages.workplace import open_workplace
+
+    assert copytrade("gates", "--lead", LEAD, "--json").code == ExitCode.REFUSED
+    now = candidate_facts(open_workplace(load_settings()), LEAD).judged
+    report = {
+        "search_id": "5" * 64,
+        "policy_digest": now.policy_digest,
+        "data_digest": now.data_digest,
+        "code_version": now.code_version,
+        "neighbours_count": 12,
+        "neighbours_profitable_ratio": 0.75,
+        "overfitting": None,
+        "engine": {
+            "verdict": "EQUAL",
+            "compared_count": 12,
+            "policy_digests": [now.policy_digest],
+            "difference": None,
+        },
+    }
+    plateau = "neighbours_profitable_ratio_min"
+
+    def found() -> tuple[str, float | None]:
+        said = copytrade("gates", "--lead", LEAD, "--json")
+        criteria = {item["criterion"]: item for item in gate(said, "robustness")["criteria"]}
+        return gate(said, "engine_equivalence")["result"], criteria[plateau]["number"]
+
+    assert found() == ("inconclusive", None)
+    store(judged, "search_report", {"gate_facts": report})
+    assert found() == ("pass", 0.75)
+    store(judged, "search_report", {"gate_facts": {**report, "data_digest": "0" * 64}})
+    assert found() == ("inconclusive", None)
+    engine = {**report["engine"], "verdict": "REJECTED_FOR_SEARCH", "difference": "fill 3"}
+    store(judged, "search_report", {"gate_facts": {**report, "engine": engine}})
+    assert found() == ("fail", 0.75)
+    store(judged, "search_report", {"page": "without facts"})
+    said = copytrade("gates", "--lead", LEAD, "--json")
+    assert said.code == ExitCode.STORE
+    assert "has no facts for gates" in said.json["error"]["what"]

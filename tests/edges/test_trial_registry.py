@@ -129,6 +129,7 @@ def test_a_registry_that_does_not_exist_yet_is_empty_and_is_not_created_by_askin
     assert registry.batches(SEARCH) == []
     assert registry.trials_count(DATA) == 0
     assert registry.verify().sequence == 0
+    assert registry.settle().sequence == 0
     assert not (tmp_path / "data").exists()
 
 
@@ -405,6 +406,9 @@ def test_a_segment_that_was_stored_and_not_pointed_at_is_kept(tmp_path):
     (again.folder / head.name).write_text(before)
     assert len(again.trials()) == 16
     _ = again.append([trial(40)], SEARCH, 3)
+    assert content(again) == whole
+    (again.folder / head.name).write_text(before)
+    assert again.settle() == registry.head()
     assert content(again) == whole
 
 

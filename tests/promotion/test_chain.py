@@ -146,7 +146,7 @@ def test_the_evidence_digest_is_of_the_inputs_and_not_of_the_clock(candidates, l
     first = digest(lineage)
     assert first == digest(replace(lineage, bars=dict(reversed(lineage.bars.items()))))
     assert first == digest(lineage, source=candidates.source(newest_page_at=candidates.now))
-    assert first == "fe2d3144e6d806d31a7038ba5fcc99f24a3080feb797795becc5f24ada98a479"
+    assert first == "d4958a6c8d789f5a4f895c206001e49d63b103bd65076dc78cda7e85bf6e7cef"
     for field in ("pages", "contract", "code_version", "venue"):
         assert first != digest(replace(lineage, **{field: "changed"}))
     assert first != digest(lineage, visible=candidates.measures(net_pnl_usdt=91.0))
