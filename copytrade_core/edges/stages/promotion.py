@@ -36,6 +36,8 @@ EVIDENCE = (
     "equity",
 )
 """Stored inputs of the promotion evidence, all by lead."""
+OPTIONAL = ("evidence_report", "search_report", "holdout_result")
+"""Named as parents where they are stored. Gates read the holdout from its ledger, not from this document."""
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -70,7 +72,7 @@ def promotion_evidence(place: Workplace, lead_id: str) -> StageOutcome:
         document,
         schema_version=SCHEMA_VERSION,
         code_version=place.code_version,
-        parents={**parents(*heads.values()), **_report_parent(place, lead_id)},
+        parents={**parents(*heads.values()), **_optional_parents(place, lead_id)},
         metadata=metadata,
     )
     return StageOutcome(heads=(stored,), metadata=metadata)
@@ -174,6 +176,6 @@ def _of(study: Head, prefix: str) -> dict[str, str]:
     return {name: digest for name, digest in study.parents.items() if name.startswith(prefix)}
 
 
-def _report_parent(place: Workplace, lead_id: str) -> dict[str, str]:
-    report = place.lake.head("evidence_report", lead_id)
-    return {} if report is None else parents(report)
+def _optional_parents(place: Workplace, lead_id: str) -> dict[str, str]:
+    found = [place.lake.head(asset, lead_id) for asset in OPTIONAL]
+    return parents(*(head for head in found if head is not None))
