@@ -180,7 +180,8 @@ def run_one(prepared: Prepared, policy: PolicySpec) -> FastRun:
     return FastRun(
         fills=fills[np.argsort(place[fills[:, 0]], kind="stable")],
         trips=trips,
-        curve=_curve(prepared, kept, trips),
+        # A candidate that cannot be finished leaves trades open: there is no curve to draw.
+        curve=_curve(prepared, kept, trips) if summary.status[0] == 0 else np.zeros((0, 5), dtype=np.int64),
         summary=summary,
     )
 

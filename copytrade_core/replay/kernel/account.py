@@ -5,6 +5,8 @@ Equity is cash plus a linear form of the closes, so it needs no list of holdings
 
 from __future__ import annotations
 
+import numpy as np
+
 from copytrade_core.replay.kernel.compiled import function
 from copytrade_core.replay.kernel.layout import (
     A_ACTIVE,
@@ -17,6 +19,7 @@ from copytrade_core.replay.kernel.layout import (
     A_SIGNED_COST,
     A_STATES,
     A_STATES_COUNT,
+    A_STATUS,
     A_TRADES_COUNT,
     A_UNTIL,
     ACTIVE,
@@ -37,6 +40,7 @@ from copytrade_core.replay.kernel.layout import (
     M_WAITING,
     NOTIONAL_GROSS,
     NOTIONAL_GT_EQUITY,
+    OUT_OF_BOUNDS,
     P_CLOSE,
     P_OPEN,
     PER_MARKET,
@@ -53,7 +57,7 @@ from copytrade_core.replay.kernel.layout import (
     T_SIGN,
     T_UNIT,
 )
-from copytrade_core.replay.kernel.money import ceil_div, funding_cost
+from copytrade_core.replay.kernel.money import NOTIONAL_MAX, ceil_div, funding_cost
 
 DAY_MS = 86_400_000
 
@@ -69,8 +73,10 @@ def pay_funding(prices, facts, memory, trade, until):
     unit, sign = memory[trade + T_QUANTITY] * memory[trade + T_UNIT], memory[trade + T_SIGN]
     total = 0
     while at < end and facts[bars + at] <= until:
-        notional = prices[ROWS * market + P_OPEN, facts[bars + at]] * unit
-        cost = funding_cost(notional, facts[facts[F_PAY_RATE] + at] * sign)
+        price = np.int64(prices[ROWS * market + P_OPEN, facts[bars + at]])
+        if unit > NOTIONAL_MAX // price:
+            memory[A_STATUS] = OUT_OF_BOUNDS
+        cost = funding_cost(price * unit, facts[facts[F_PAY_RATE] + at] * sign)
         memory[memory[A_PAID] + facts[facts[F_PAY_SLOT] + at]] += cost
         total += cost
         at += 1

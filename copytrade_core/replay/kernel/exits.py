@@ -8,6 +8,7 @@ from __future__ import annotations
 from copytrade_core.replay.arrays import NEVER
 from copytrade_core.replay.kernel.compiled import function
 from copytrade_core.replay.kernel.layout import (
+    A_STATUS,
     BAR_END,
     BAR_SHIFT,
     C_CALLBACK,
@@ -16,6 +17,7 @@ from copytrade_core.replay.kernel.layout import (
     F_TOUCH,
     INSIDE,
     NO_MOMENT,
+    OUT_OF_BOUNDS,
     STAGE_SHIFT,
     STOP_LOSS,
     T_COST,
@@ -43,7 +45,7 @@ from copytrade_core.replay.kernel.layout import (
     T_UNIT,
     TRAILING,
 )
-from copytrade_core.replay.kernel.money import ceil_div, offset
+from copytrade_core.replay.kernel.money import NOTIONAL_MAX, ceil_div, offset
 from copytrade_core.replay.kernel.trees import next_hit
 
 
@@ -90,6 +92,8 @@ def phase_ended(memory, trade):
     if memory[trade + T_LOW] != NEVER:
         unit = memory[trade + T_QUANTITY] * memory[trade + T_UNIT]
         cost = memory[trade + T_SIGN] * memory[trade + T_COST]
+        if unit > NOTIONAL_MAX // (memory[trade + T_HIGH] if memory[trade + T_SIGN] > 0 else -memory[trade + T_LOW]):
+            memory[A_STATUS] = OUT_OF_BOUNDS
         memory[trade + T_MAE] = min(memory[trade + T_MAE], unit * memory[trade + T_LOW] - cost)
         memory[trade + T_MFE] = max(memory[trade + T_MFE], unit * memory[trade + T_HIGH] - cost)
     memory[trade + T_LOW], memory[trade + T_HIGH] = NEVER, -NEVER
@@ -129,7 +133,11 @@ def next_moment(prices, facts, memory, trade, candidate):
         if hit < stop:
             low, high = prices[row, hit], prices[row + 1, hit]
             live = has_rung and memory[trade + T_FROM + rung] <= hit
-            fills = low <= memory[trade + T_STOP] or high >= memory[trade + T_PROFIT] or (live and touches and low <= low_at)
+            fills = (
+                low <= memory[trade + T_STOP]
+                or high >= memory[trade + T_PROFIT]
+                or (live and touches and low <= low_at)
+            )
             if fills or (live and prices[row + 2, hit] <= close_at and hit < last):
                 memory[trade + T_POS] = hit
                 return moment(hit, INSIDE, market)

@@ -22,6 +22,7 @@ from copytrade_core.replay.kernel.layout import (
     A_TRIPS,
     A_TRIPS_COUNT,
     A_UNTIL,
+    C_RUNGS,
     F_FIRST_BAR,
     F_INTERVAL,
     F_MAKER,
@@ -54,7 +55,6 @@ from copytrade_core.replay.kernel.layout import (
     O_WON,
     O_WORST,
     OUT_OF_BOUNDS,
-    C_RUNGS,
     T_ADDS,
     T_COST,
     T_ENTERED,
@@ -94,7 +94,7 @@ def enter(facts, memory, trade, bar, raw, steps, rate, leg, time_ms, is_fresh):
     price = against(raw, slippage, sign > 0)
     notional = price * steps * unit
     paid, slipped = fee(notional, rate), abs(notional - raw * steps * unit)
-    if notional > NOTIONAL_MAX:
+    if steps * unit > NOTIONAL_MAX // max(price, raw):
         memory[A_STATUS] = OUT_OF_BOUNDS
     memory[trade + T_QUANTITY] += steps
     memory[trade + T_COST] += notional
@@ -131,7 +131,7 @@ def close(facts, memory, trade, candidate, bar, raw, rate, why, time_ms, out, ra
     units = steps * unit
     notional = price * units
     paid, slipped = fee(notional, rate), abs(notional - raw * units)
-    if notional > NOTIONAL_MAX:
+    if units > NOTIONAL_MAX // max(price, raw):
         memory[A_STATUS] = OUT_OF_BOUNDS
     realised = sign * (notional - memory[trade + T_COST])
     post(
