@@ -135,6 +135,12 @@ def _capital() -> dict[str, Case]:
     return {
         "two markets want one capital": _case(two, wide, PAID, markets),
         "a refused rung is tried again": _case(two, replace(wide, ladder=EQUAL_RUNGS), PAID, markets),
+        "a rung refused at a close is refused twice": _case(
+            [episode(0, 60), episode(6, 60, market=ETH)],
+            replace(wide, backoff=replace(wide.backoff, failures_max=2)),
+            replace(AT_CLOSE, initial_equity=usdt(4_000)),
+            markets,
+        ),
         "what was won is put to work": _case(two, compound, PAID, markets),
         "as much as the lead's margin": _case(
             [episode(-50, 0, quantity="0.3"), episode(-40, 5, side=Side.SHORT)],

@@ -25,20 +25,19 @@ class Mutant:
     swaps: tuple[tuple[str, str], ...]
 
 
-FEE = "    fee = {}\n    slippage = abs(notional - raw * steps * unit)\n    realised"
 MUTANTS = (
     Mutant(
         name="fee_rounded_down",
-        why="the fee of an exit is rounded down instead of up",
-        swaps=((FEE.format("_up(notional * rate, PPM)"), FEE.format("notional * rate // PPM")),),
+        why="fees are rounded down instead of up",
+        swaps=(("    return ceil_div(notional * rate, PPM)", "    return notional * rate // PPM"),),
     ),
     Mutant(
         name="average_rounded_for_us",
         why="the average entry is rounded in our favour: exits lie a tick away",
         swaps=(
             (
-                "average = _up(cost, unit) if sign > 0 else cost // unit",
-                "average = cost // unit if sign > 0 else _up(cost, unit)",
+                "average = ceil_div(cost, unit) if sign > 0 else cost // unit",
+                "average = cost // unit if sign > 0 else ceil_div(cost, unit)",
             ),
         ),
     ),
@@ -50,34 +49,29 @@ MUTANTS = (
     Mutant(
         name="profit_before_stop",
         why="a bar that reaches both pays the take-profit: exits in the wrong order",
-        swaps=(
-            (
-                "stop_at = min(trade[T_STOP], first) if low <= trade[T_STOP] else -NEVER",
-                "stop_at = min(trade[T_STOP], first) if low <= trade[T_STOP] and high < trade[T_PROFIT] else -NEVER",
-            ),
-        ),
+        swaps=(("if low <= stop else -NEVER", "if low <= stop and high < memory[trade + T_PROFIT] else -NEVER"),),
     ),
     Mutant(
         name="profit_in_the_bar_of_a_rung",
         why="the favourable is assumed to have come after the adverse of the same bar",
-        swaps=(("if not added and high >= trade[T_PROFIT]:", "if high >= trade[T_PROFIT]:"),),
+        swaps=(("if not added and high >= memory[trade + T_PROFIT]:", "if high >= memory[trade + T_PROFIT]:"),),
     ),
     Mutant(
         name="shorts_ladder_as_longs",
         why="a short's rungs are laid out below its entry",
-        swaps=(("ratios[rung if sign > 0 else RUNGS + rung]", "ratios[rung]"),),
+        swaps=(("levels[rung if sign > 0 else RUNGS_MAX + rung]", "levels[rung]"),),
     ),
     Mutant(
-        name="shorts_receive_what_longs_receive",
+        name="shorts_pay_what_longs_pay",
         why="the sign of a short's funding is lost",
-        swaps=(("bars.funding_rate[at] * sign", "bars.funding_rate[at]"),),
+        swaps=(("facts[facts[F_PAY_RATE] + at] * sign", "facts[facts[F_PAY_RATE] + at]"),),
     ),
     Mutant(
         name="close_at_the_rung_is_beyond_it",
         why="a close equal to the rung fills it: not strict",
         swaps=(
-            ("close_at = price[rung] - 1", "close_at = price[rung]"),
-            ("and close < price[rung]:", "and close <= price[rung]:"),
+            ("close_at = memory[trade + T_PRICE + rung] - 1", "close_at = memory[trade + T_PRICE + rung]"),
+            ("last_price < memory[trade + T_PRICE + rung]", "last_price <= memory[trade + T_PRICE + rung]"),
         ),
     ),
     Mutant(
@@ -85,8 +79,8 @@ MUTANTS = (
         why="the time-to-live is judged one bar late",
         swaps=(
             (
-                "_up(time_ms + candidate[C_TTL], bars.interval_ms) - 1 - bars.first_bar",
-                "_up(time_ms + candidate[C_TTL], bars.interval_ms) - bars.first_bar",
+                "ceil_div(time_ms + candidate[C_TTL], facts[F_INTERVAL]) - 1 - facts[F_FIRST_BAR]",
+                "ceil_div(time_ms + candidate[C_TTL], facts[F_INTERVAL]) - facts[F_FIRST_BAR]",
             ),
         ),
     ),
@@ -95,15 +89,15 @@ MUTANTS = (
         why="a take-profit is filled at its price as if nobody stood before us",
         swaps=(
             (
-                "price = _against(raw, assumed.slippage, sign < 0)",
-                "price = raw if why == TAKE_PROFIT else _against(raw, assumed.slippage, sign < 0)",
+                "price = against(raw, facts[F_SLIPPAGE], sign < 0)",
+                "price = raw if why == 104 else against(raw, facts[F_SLIPPAGE], sign < 0)",
             ),
         ),
     ),
     Mutant(
         name="reserve_forgotten",
         why="resting rungs reserve no capital, so later entries are not refused",
-        swaps=(("account[A_RESERVED] += desk.rung_reserved[slot, rung]", "account[A_RESERVED] += 0"),),
+        swaps=(("        memory[A_RESERVED] += memory[trade + T_HELD_BACK + rung]\n", ""),),
     ),
     Mutant(
         name="peak_seen_inside_the_bar",
@@ -111,34 +105,34 @@ MUTANTS = (
         swaps=(
             (
                 "    added = False\n    while True:",
-                "    _bar_ended(trade, candidate, low, high)\n    added = False\n    while True:",
+                "    bar_ended(memory, trade, candidate, low, high)\n    added = False\n    while True:",
             ),
         ),
     ),
     Mutant(
         name="stop_never_worse_than_its_trigger",
         why="an open beyond the stop fills at the trigger",
-        swaps=(("stop_at = min(trade[T_STOP], first) if", "stop_at = trade[T_STOP] if"),),
+        swaps=(("stop_at = min(stop, first) if", "stop_at = stop if"),),
     ),
     Mutant(
         name="brake_stays_on",
         why="a filled entry does not release the entry brake",
-        swaps=(
-            (
-                "account[A_FAILURES], account[A_UNTIL] = 0, 0\n    trade[T_ENTRY_MS]",
-                "trade[T_ENTRY_MS]",
-            ),
-        ),
+        swaps=(("    memory[A_FAILURES], memory[A_UNTIL] = 0, 0\n    return price", "    return price"),),
+    ),
+    Mutant(
+        name="refused_at_a_close_and_not_asked_again",
+        why="a rung refused at an entry by the close waits for the next bar's end: one failure is not counted",
+        swaps=(("if at_close and memory[trade + T_PLACED] < memory[trade + T_RUNGS]:", "if False:"),),
     ),
     Mutant(
         name="shorts_left_out_of_the_bound",
         why="blocks of bars are skipped whose shorts fell deeper than known: a drawdown is missed",
-        swaps=((" + ((gross - net) >> 1) * low[2 * market + 1, at]", ""),),
+        swaps=((" + ((gross - net) >> 1) * prices[row + P_MIRRORED + P_LOW, at]", ""),),
     ),
     Mutant(
         name="exits_of_one_moment_in_any_order",
         why="realised equity falls by another path when two trades end at once",
-        swaps=(("desk.due[at - 1, 0] > episode", "desk.due[at - 1, 0] < episode"),),
+        swaps=(("memory[at - 2] > episode", "memory[at - 2] < episode"),),
     ),
 )
 
