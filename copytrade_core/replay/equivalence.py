@@ -105,10 +105,6 @@ def outcome_of(
         return replay(episodes, policy, spec, data)
     except OutOfBounds:
         return SweepStatus.OUT_OF_BOUNDS
-    except BadInput as error:
-        if error.where.field != "open_time_ms":
-            raise
-        return SweepStatus.NO_BAR
 
 
 def _difference(
