@@ -110,17 +110,14 @@ def _against(limits: ValidationLimits, found: TrialMetrics | None) -> list[str]:
     reasons: list[str] = []
     if found.trades_count < limits.trades_count_min:
         reasons.append(f"validation: {found.trades_count} round trips, {limits.trades_count_min} are needed")
-    if not found.net_pnl_usdt > limits.net_usdt_above:
-        reasons.append(f"validation: net {found.net_pnl_usdt:.2f} USDT is not above {float(limits.net_usdt_above):g}")
-    if found.profit_factor is not None and found.profit_factor < limits.profit_factor_min:
-        reasons.append(
-            f"validation: profit factor {found.profit_factor:.2f} is under {float(limits.profit_factor_min):g}"
-        )
-    if found.drawdown_marked_ratio > limits.drawdown_marked_ratio_max:
-        reasons.append(
-            f"validation: drawdown {found.drawdown_marked_ratio:.1%} is over "
-            f"{float(limits.drawdown_marked_ratio_max):.1%}"
-        )
+    net_above, factor_min = float(limits.net_usdt_above), float(limits.profit_factor_min)
+    if not found.net_pnl_usdt > net_above:
+        reasons.append(f"validation: net {found.net_pnl_usdt:.2f} USDT is not above {net_above:g}")
+    if found.profit_factor is not None and found.profit_factor < factor_min:
+        reasons.append(f"validation: profit factor {found.profit_factor:.2f} is under {factor_min:g}")
+    fall, fall_max = found.drawdown_marked_ratio, float(limits.drawdown_marked_ratio_max)
+    if not fall <= fall_max:
+        reasons.append(f"validation: drawdown {fall:.1%} is over {fall_max:.1%}")
     return reasons
 
 

@@ -133,7 +133,7 @@ def _outcome(
 
 def _beyond(limits: Limits, table: SweepTable, row: int, initial_equity: Money) -> tuple[str, ...]:
     """The limits a row breaks, in words; asked on short spans too, since what was lost there stays lost."""
-    at_most: tuple[tuple[str, float, Fraction | int], ...] = (
+    at_most = (
         ("drawdown_realised_ratio", float(table.drawdown_realised_ratio[row]), limits.drawdown_realised_ratio_max),
         ("drawdown_marked_ratio", float(table.drawdown_marked_ratio[row]), limits.drawdown_marked_ratio_max),
         ("drawdown_intrabar_ratio", float(table.drawdown_intrabar_ratio[row]), limits.drawdown_intrabar_ratio_max),
@@ -141,9 +141,10 @@ def _beyond(limits: Limits, table: SweepTable, row: int, initial_equity: Money) 
         ("entries_blocked_count", int(table.blocked_count[row]), limits.entries_blocked_count_max),
         ("minimum_order_skips_count", int(table.rungs_skipped[row]), limits.minimum_order_skips_count_max),
     )
-    found = [f"{name} {value:.6g} is over {float(limit):.6g}" for name, value, limit in at_most if value > limit]
+    # Both sides as floats: the float nearest to 0.1 is above one tenth.
+    found = [f"{name} {value:.6g} is over {float(limit):.6g}" for name, value, limit in at_most if value > float(limit)]
     lowest = int(table.equity_worst[row]) / initial_equity
-    if lowest < limits.equity_worst_ratio_min:
+    if lowest < float(limits.equity_worst_ratio_min):
         found.append(f"equity_worst_ratio {lowest:.6g} is under {float(limits.equity_worst_ratio_min):.6g}")
     return tuple(found)
 

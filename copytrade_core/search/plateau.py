@@ -129,12 +129,12 @@ def _against(plan: SearchPlan, count: int, profitable: float, median: float) -> 
     reasons: list[str] = []
     if count < limits.neighbours_count_min:
         reasons.append(f"only {count} different neighbours, {limits.neighbours_count_min} are needed")
-    if profitable < limits.profitable_ratio_min:
-        reasons.append(f"{profitable:.0%} of its neighbours gain, {float(limits.profitable_ratio_min):.0%} are needed")
-    if median < limits.median_ratio_min:
-        reasons.append(
-            f"its neighbours' median is {median:.2f} of its objective, {float(limits.median_ratio_min):.2f} is needed"
-        )
+    # Floats against floats: the float nearest to 0.7 is under seven tenths.
+    profitable_min, median_min = float(limits.profitable_ratio_min), float(limits.median_ratio_min)
+    if profitable < profitable_min:
+        reasons.append(f"{profitable:.0%} of its neighbours gain, {profitable_min:.0%} are needed")
+    if median < median_min:
+        reasons.append(f"its neighbours' median is {median:.2f} of its objective, {median_min:.2f} is needed")
     return tuple(reasons)
 
 

@@ -95,7 +95,8 @@ class SobolDraws(Sampler):
     def __init__(self, lengths: Sequence[int], *, seed: int) -> None:
         self._lengths = tuple(lengths)
         self._free = [axis for axis, length in enumerate(lengths) if length > 1]
-        self._engine = qmc.Sobol(len(self._free), scramble=True, rng=np.random.default_rng(seed))
+        # `seed`, not `rng`: what Optuna passes, and the older generator behind it never changes between releases.
+        self._engine = qmc.Sobol(len(self._free), scramble=True, seed=seed)  # pyright: ignore[reportCallIssue]
         self._waiting: list[Point] = []
 
     @override
