@@ -7,6 +7,9 @@ is held, and indicators or plots are not asked for.
 
 from __future__ import annotations
 
+import contextlib
+import importlib
+import io
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -31,15 +34,15 @@ def prepare(market: PackedMarket, bars: int) -> Callable[[PolicySpec], int]:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import pandas as pd
-        from backtesting import Backtest, Strategy
+        pd: Any = importlib.import_module("pandas")
+        backtesting: Any = importlib.import_module("backtesting")
 
     settings, tick = market.settings[0], float(RULES[min(RULES)].tick_size)
     index = pd.to_datetime(settings["start_ms"] + np.arange(bars) * settings["interval_ms"], unit="ms")
     names = ["Open", "High", "Low", "Close"]
     frame = pd.DataFrame(market.bars[0, :bars] * (tick / UNIT), columns=names, index=index)
-    kind = _strategy(Strategy)
-    backtest = Backtest(
+    kind = _strategy(backtesting.Strategy)
+    backtest = backtesting.Backtest(
         frame,
         kind,
         cash=settings["initial_equity"] / 1e8,
@@ -49,7 +52,8 @@ def prepare(market: PackedMarket, bars: int) -> Callable[[PolicySpec], int]:
     )
 
     def run(policy: PolicySpec) -> int:
-        with warnings.catch_warnings():
+        # Its progress bar has no switch.
+        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
             warnings.simplefilter("ignore")
             return int(backtest.run(policy=policy, signals=_signals(market, policy, bars))["# Trades"])
 
@@ -70,8 +74,8 @@ def _signals(market: PackedMarket, policy: PolicySpec, bars: int) -> dict[int, t
     return found
 
 
-def _strategy(strategy: type) -> type:
-    class Laddered(strategy):
+def _strategy(strategy: type) -> type:  # noqa: C901 - one class, whose parent is there only when it is installed
+    class Laddered(strategy):  # pyright: ignore[reportUntypedBaseClass]
         """Base at the next open, rungs as limit orders, stop and take-profit from the average entry."""
 
         policy: Any = None

@@ -1,14 +1,16 @@
-"""The nearest work that vectorbt's order function can express: base, rungs, stop, take-profit, time-to-live, source close.
+"""The nearest work that vectorbt's order function can express: base, rungs, stop, profit, time-to-live, source close.
 
-What it cannot: two trades of one market at once (a signal that comes while something is held is left out), integer
-money, venue minimums, funding, trailing stops beside it all, the worst price inside a bar in equity. It is asked for the
-simulation alone; its figures come on top.
+What it cannot: two trades of one market at once (a signal that comes while something is held is left out), two fills in
+one bar, integer money, venue minimums, funding, the worst price inside a bar in equity. Trailing stops are left out. It
+is asked for the simulation alone; its figures would come on top.
 """
 
 from __future__ import annotations
 
+import importlib
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -31,12 +33,12 @@ def prepare(market: PackedMarket) -> Callable[[PolicySpec], int]:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import vectorbt as vbt
-        from vectorbt.portfolio.nb import order_nb, order_nothing_nb
+        vbt: Any = importlib.import_module("vectorbt")
+        orders: Any = importlib.import_module("vectorbt.portfolio.nb")
 
     ticks = np.array([float(RULES[name].tick_size) for name in sorted(RULES)])
     prices = [np.ascontiguousarray(market.bars[:, :, column].T * ticks) for column in range(4)]
-    decide = _order_function(order_nb, order_nothing_nb)
+    decide = _order_function(orders.order_nb, orders.order_nothing_nb)
 
     def run(policy: PolicySpec) -> int:
         settings = market.settings[0]
@@ -94,7 +96,7 @@ def _order_function(order_nb, order_nothing_nb):
     """At most one order per bar and market, as vectorbt asks for it; the same order of precedence as ours."""
 
     @njit
-    def decide(
+    def decide(  # noqa: PLR0917 - vectorbt passes positions
         c, open_, high, low, close, signals, closes, base, notionals, ratios, rungs, profit, stop, ttl, taker, maker,
         slippage, state,
     ):  # fmt: skip

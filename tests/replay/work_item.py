@@ -6,7 +6,7 @@ The market is a simulated five-second walk; bars of a minute are the same walk, 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -18,7 +18,7 @@ from copytrade_core.model.bar import BarSeries, FundingSeries, PriceOrigin
 from copytrade_core.model.caps import UNCAPPED, Caps
 from copytrade_core.model.episode import Episode, EpisodeState, Provenance, episode_id
 from copytrade_core.model.fill import FillModel
-from copytrade_core.model.instrument import Instrument
+from copytrade_core.model.instrument import Instrument, Market
 from copytrade_core.model.market_data import MarketData
 from copytrade_core.model.policy import (
     AddMode,
@@ -128,8 +128,8 @@ def folded(series: BarSeries, interval_ms: int) -> BarSeries:
     )
 
 
-def _data(bars: dict, funding: dict[str, FundingSeries]) -> MarketData:
-    return MarketData(bars=bars, funding=funding, quotes={}, instruments=RULES)
+def _data(bars: Mapping[Market, BarSeries], funding: Mapping[Market, FundingSeries]) -> MarketData:
+    return MarketData(bars={**bars}, funding={**funding}, quotes={}, instruments=RULES)
 
 
 def _walk(market, days: int, seed: int) -> BarSeries:
