@@ -13,7 +13,7 @@ from copytrade_core.model.policy import PolicySpec
 from copytrade_core.model.trial import Trial, TrialStatus
 from copytrade_core.search.halving import REFUSED_SCORE, score
 from copytrade_core.search.plan import SearchPlan
-from copytrade_core.search.space import Point, parameters_of
+from copytrade_core.search.space import Point, parameters_of, settled
 from copytrade_core.search.space_policy import Unfit, candidate
 
 
@@ -52,7 +52,7 @@ class Memory:
                 continue
             digest = self._digest_at[point] = digest_of(policy)
             if digest not in found and (digest not in self._proposed or (retry_halved and self._is_halved(digest))):
-                parameters = parameters_of(self._plan.space, point)
+                parameters = parameters_of(self._plan.space, settled(self._plan.space, point))
                 found[digest] = Proposal(parameters=parameters, policy=policy, digest=digest)
         self._proposed.update(found)
         return list(found.values())

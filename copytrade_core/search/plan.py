@@ -16,7 +16,7 @@ from copytrade_core.model.trial import Trial
 from copytrade_core.model.units import Money
 from copytrade_core.search.settings import SearchSettings
 from copytrade_core.search.space import Point, Space, point_of
-from copytrade_core.search.space_policy import sides_claimed, to_policy
+from copytrade_core.search.space_policy import longest_ttl_s, sides_claimed, to_policy
 
 SEED_MAX = 2**32 - 1
 
@@ -122,6 +122,26 @@ def check_plan(plan: SearchPlan) -> None:
                 where=Where(field="entry.side"),
                 next_step=f"Search with side = {_only(next(iter(seen)))}, or import data that has both sides",
             )
+
+
+def check_embargo(plan: SearchPlan, longest_holding_s: float) -> None:
+    """Refuse a split whose embargo is shorter than the longest trade that a candidate can have.
+
+    Args:
+        plan: the search.
+        longest_holding_s: what the split was made with (`SplitManifest.longest_holding_ms` / 1000).
+
+    Raises:
+        BadInput: a candidate's trade could reach from one part into the next.
+    """
+    ttl_s = longest_ttl_s(plan.space, plan.base)
+    if ttl_s is not None and ttl_s > longest_holding_s:
+        raise BadInput(
+            f"candidates of {plan.space.name} may hold for {ttl_s / 3600:g} hours, the split keeps its parts only "
+            f"{longest_holding_s / 3600:g} hours apart",
+            where=Where(field="exit.ttl_hours"),
+            next_step="Use a space with a shorter time-to-live, or a main strategy with a longer one and split again",
+        )
 
 
 def policy_of(plan: SearchPlan, trial: Trial) -> PolicySpec:

@@ -15,7 +15,7 @@ from copytrade_core.model.digest import digest_of
 from copytrade_core.model.trial import Trial, TrialStatus
 from copytrade_core.search.phases import derived_seed
 from copytrade_core.search.plan import SearchPlan, point_in
-from copytrade_core.search.space import Point
+from copytrade_core.search.space import Point, settled
 from copytrade_core.search.space_policy import Unfit, candidate
 
 _STREAM = 10_001
@@ -47,7 +47,7 @@ class Plateau:
 def neighbours_of(plan: SearchPlan, centre: Point) -> tuple[Point, ...]:
     """Points around a centre: every axis moved alone by up to `steps`, then seeded draws that move several at once.
 
-    Without the centre and without repeats; points that break a constraint are still among them.
+    All `settled`, without the centre and without repeats; points that break a constraint are still among them.
     """
     wanted, lengths = plan.settings.plateau, plan.space.lengths
     found: dict[Point, None] = {}
@@ -60,8 +60,9 @@ def neighbours_of(plan: SearchPlan, centre: Point) -> tuple[Point, ...]:
     moves = draws.integers(-wanted.steps, wanted.steps + 1, size=(wanted.combos_count, len(lengths)))
     moved = np.clip(np.array(centre) + moves, 0, np.array(lengths) - 1)
     found.update((tuple(row), None) for row in moved.tolist())
-    _ = found.pop(centre, None)
-    return tuple(found)
+    around = {settled(plan.space, point): None for point in found}
+    _ = around.pop(centre, None)
+    return tuple(around)
 
 
 def tried_around(plan: SearchPlan, trial: Trial, trials: Sequence[Trial]) -> tuple[tuple[Point, Trial], ...]:

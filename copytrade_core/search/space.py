@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 
 from copytrade_core.model.digest import digest_of
@@ -18,6 +19,10 @@ from copytrade_core.search.axis import Axis, Value
 
 Point = tuple[int, ...]
 """Where a candidate stands: one index into each axis, in the order of `Space.axes`."""
+
+_COUNT = "ladder.dca_count"
+_FIRSTS = ("ladder.step_1", "ladder.weight_1")
+_GROWTHS = ("ladder.step_growth", "ladder.weight_growth")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +82,21 @@ class Space:
 def parameters_of(space: Space, point: Point) -> tuple[tuple[str, str], ...]:
     """A point as a trial keeps it: exact text by parameter, in the order of the axes."""
     return tuple((axis.name, axis.text(index)) for axis, index in zip(space.axes, point, strict=True))
+
+
+def settled(space: Space, point: Point) -> Point:
+    """The point with coordinates that its policy does not use moved to the middle of their axes.
+
+    A ladder without rungs uses no step and no weight, one with a single rung no growth. Without this, one policy would
+    stand at thousands of points, and points that differ in nothing would count as far apart.
+    """
+    count = next((axis.values[i] for axis, i in zip(space.axes, point, strict=True) if axis.name == _COUNT), None)
+    if not isinstance(count, Decimal) or count > 1:
+        return point
+    unused = _GROWTHS if count == 1 else (*_GROWTHS, *_FIRSTS)
+    return tuple(
+        len(axis.values) // 2 if axis.name in unused else index for axis, index in zip(space.axes, point, strict=True)
+    )
 
 
 def point_of(space: Space, parameters: Sequence[tuple[str, str]]) -> Point:

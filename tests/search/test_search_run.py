@@ -16,7 +16,7 @@ from copytrade_core.model.digest import digest_of
 from copytrade_core.model.errors import BadInput
 from copytrade_core.model.side import Side, SideFilter
 from copytrade_core.model.trial import TrialOrigin, TrialStatus
-from copytrade_core.search.plan import SamplerChoice, policy_of, search_id_of
+from copytrade_core.search.plan import SamplerChoice, check_embargo, policy_of, search_id_of
 from copytrade_core.search.run import search_batches, shortfall
 from tests.search.landscape import hill, mean_pnl_usdt, plan_of, search_settings, space
 
@@ -229,6 +229,13 @@ def test_one_sided_data_cannot_support_a_policy_that_claims_both_sides():
 def test_numbers_out_of_range_are_refused(change):
     with pytest.raises(BadInput, match="trials must be at least 1"):
         run(replace(plan_of(), **change))
+
+
+def test_a_split_must_keep_its_parts_as_far_apart_as_the_longest_trade():
+    plan = plan_of("exits_v1")
+    check_embargo(plan, 72 * 3600)
+    with pytest.raises(BadInput, match=r"may hold for 72 hours, the split keeps its parts only 71\.5 hours apart"):
+        check_embargo(plan, 71.5 * 3600)
 
 
 def test_parameters_by_hand_need_the_manual_sampler():

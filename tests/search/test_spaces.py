@@ -16,7 +16,7 @@ from copytrade_core.model.digest import digest_of
 from copytrade_core.model.errors import BadConfig, BadInput
 from copytrade_core.model.policy import AddMode, PolicySpec
 from copytrade_core.model.side import Side
-from copytrade_core.search.space import Space, parameters_of, point_of
+from copytrade_core.search.space import Space, parameters_of, point_of, settled
 from copytrade_core.search.space_parse import space_from_mapping
 from copytrade_core.search.space_policy import Unfit, candidate, check_space, longest_ttl_s, refusal, to_policy
 from copytrade_core.strategies.dca_ladder import level_ratios, share_of_legs
@@ -290,6 +290,19 @@ def test_parameters_that_name_no_point_are_refused(parameters, says):
 def test_a_parameter_with_one_value_need_not_be_named():
     point = point_of(SHIPPED["exits_grid_v1"], (("exit.tp", "0.02"), ("exit.sl", "none"), ("exit.ttl_hours", "12")))
     assert parameters_of(SHIPPED["exits_grid_v1"], point)[2] == ("exit.trailing_callback", "none")
+
+
+@given(points(("dca_shape_v1",)))
+def test_a_settled_point_has_the_same_policy_and_unused_coordinates_in_the_middle(drawn):
+    chosen, point = drawn
+    still = settled(chosen, point)
+    assert candidate(chosen, still, BASE) == candidate(chosen, point, BASE)
+    assert settled(chosen, still) == still
+    if point[2] >= 2:
+        assert still == point
+    else:
+        assert still[4] == len(chosen.axes[4].values) // 2, "a growth needs two rungs"
+        assert (still[3] == point[3]) or point[2] == 0
 
 
 def test_digests_tell_policies_apart_and_spaces_too():
