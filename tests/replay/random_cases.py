@@ -47,6 +47,8 @@ INTERVALS_MS = (60_000, 300_000, 420_000)
 """The last does not divide a day: its bars lie across midnight."""
 LONG = 1_000
 """More bars than this wander in small steps, or they would end on the floor."""
+STRETCH = 12
+"""How much longer holdings are meant to last on long histories."""
 TARGET_MAX = usdt(250_000)
 """The fast engine refuses to aim at more."""
 T = TypeVar("T")
@@ -85,7 +87,7 @@ def case(seed: int) -> Case:
     dice = Dice(seed)
     interval_ms = dice.pick(INTERVALS_MS)
     # A few histories are long enough for every level of a tree over their bars, and so are their holdings.
-    is_long = dice.chance(0.015)
+    is_long = dice.chance(0.02)
     count = dice.pick((3_000, 9_000)) if is_long else dice.pick((60, 90, 140, 240, 400))
     start_ms = (MIDNIGHT_MS - dice.whole(0, count) * interval_ms) // interval_ms * interval_ms
     markets = MARKETS[: dice.pick((1, 1, 2, 3))]
@@ -96,8 +98,8 @@ def case(seed: int) -> Case:
     spec = _spec(dice, interval_ms, is_rich=is_rich)
     return Case(
         seed=seed,
-        episodes=_episodes(dice, data.bars, stretch=12 if is_long else 1),
-        policy=random_policy(dice, spec),
+        episodes=_episodes(dice, data.bars, stretch=STRETCH if is_long else 1),
+        policy=random_policy(dice, spec, patience=STRETCH if is_long else 1),
         spec=spec,
         data=data,
     )
@@ -105,7 +107,8 @@ def case(seed: int) -> Case:
 
 def sibling_policies(of: Case, count: int) -> list[PolicySpec]:
     """Other policies that may be replayed on the same case."""
-    return [random_policy(Dice(of.seed, 1 + index), of.spec) for index in range(count)]
+    patience = STRETCH if any(len(bars) > LONG for bars in of.data.bars.values()) else 1
+    return [random_policy(Dice(of.seed, 1 + index), of.spec, patience=patience) for index in range(count)]
 
 
 # -- markets ----------------------------------------------------------------------------------------------------------
@@ -116,7 +119,7 @@ def _market_data(
 ) -> MarketData:
     bars, funding, rules = {}, {}, {}
     for market in markets:
-        level = dice.pick((40, 200, 1000, 100_000))
+        level = 100_000 if count > LONG else dice.pick((40, 200, 1000, 100_000))
         rules[market] = _instrument(dice, market, level)
         bars[market] = _bars(dice, market, level, start_ms, count, interval_ms)
         if dice.chance(surges):
@@ -146,7 +149,7 @@ def _instrument(dice: Dice, market: Market, level: int) -> Instrument:
 
 def _bars(dice: Dice, market: Market, level: int, start_ms: int, count: int, interval_ms: int) -> BarSeries:
     """A walk on a coarse grid: many equal prices, some wide bars, some opens far from the close before."""
-    rng, move = dice.rng, max(1, level * (1 if count > LONG else dice.pick((3, 8, 25))) // 1000)
+    rng, move = dice.rng, max(1, level * (1 if count > LONG else dice.pick((15, 40, 125))) // 5000)
     reach = dice.pick((1, 2, 4))
     body = rng.integers(-reach, reach + 1, count) * move // 2
     jump = np.where(rng.random(count) < dice.pick((0.0, 0.05, 0.3)), rng.integers(-3 * reach, 3 * reach + 1, count), 0)
@@ -291,8 +294,8 @@ def _spec(dice: Dice, interval_ms: int, *, is_rich: bool) -> ReplaySpec:
     )
 
 
-def random_policy(dice: Dice, spec: ReplaySpec) -> PolicySpec:
-    """Any policy that may be replayed with these assumptions."""
+def random_policy(dice: Dice, spec: ReplaySpec, *, patience: int) -> PolicySpec:
+    """Any policy that may be replayed with these assumptions; `patience` stretches its time-to-live."""
     interval_s = spec.interval_ms // 1000
     signal = dice.pick(tuple(SignalMode))
     contrarian = signal is SignalMode.CONTRARIAN_ON_CLOSE
@@ -306,7 +309,7 @@ def random_policy(dice: Dice, spec: ReplaySpec) -> PolicySpec:
             entry_drift_ppm_max=Ppm(dice.pick((1_000, 30_000, *(10**9,) * 20))),
         ),
         ladder=_ladder(dice),
-        exit=_exit(dice, interval_s, contrarian=contrarian),
+        exit=_exit(dice, interval_s, patience, contrarian=contrarian),
         sizing=SizingSpec(
             rule=dice.pick(rules),
             target_notional=Money(
@@ -336,7 +339,7 @@ def _ladder(dice: Dice) -> LadderSpec:
     )
 
 
-def _exit(dice: Dice, interval_s: int, *, contrarian: bool) -> ExitSpec:
+def _exit(dice: Dice, interval_s: int, patience: int, *, contrarian: bool) -> ExitSpec:
     family = ExitFamily.AUTONOMOUS if contrarian else dice.pick(tuple(ExitFamily))
     if family is ExitFamily.SOURCE_CLOSE_FOLLOWS:
         return ExitSpec(family=family, take_profit_ppm=None, stop_loss_ppm=None, trailing_callback_ppm=None, ttl_s=None)
@@ -345,7 +348,7 @@ def _exit(dice: Dice, interval_s: int, *, contrarian: bool) -> ExitSpec:
     trailing = Ppm(dice.pick((1, 2_000, 8_000, 30_000))) if profit is not None and dice.chance(0.35) else None
     short = (1, interval_s // 2, interval_s, interval_s + 1, 2 * interval_s, 5 * interval_s - 1)
     ttl_s = (
-        dice.pick((*short, 25 * interval_s, 60 * interval_s))
+        patience * dice.pick((*short, 25 * interval_s, 60 * interval_s))
         if family is ExitFamily.AUTONOMOUS or dice.chance(0.5)
         else None
     )
