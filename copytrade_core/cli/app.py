@@ -27,6 +27,7 @@ from copytrade_core.cli import (
     live_verbs,
     poll_verb,
     replay_verb,
+    search_verb,
     simulate_verbs,
     store_verbs,
 )
@@ -74,6 +75,7 @@ for verbs in (
     live_verbs,
     poll_verb,
     replay_verb,
+    search_verb,
     simulate_verbs,
     store_verbs,
 ):
