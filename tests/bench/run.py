@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("numpy", "polars", "msgspec", "pyarrow", "duckdb", "dagster")
+PACKAGES = ("numpy", "numba", "polars", "msgspec", "pyarrow", "duckdb", "dagster", "vectorbt", "backtesting")
+"""Whose versions the numbers depend on; the last two are peers and may be absent."""
 
 ABOUT = ("measured_on", "machine")
 """Keys of performance.json that say where the numbers are from; every other key is a benchmark."""
@@ -69,8 +70,15 @@ def machine() -> dict[str, str | int]:
         "processor": model or platform.processor(),
         "cores": os.cpu_count() or 0,
         "python": platform.python_version(),
-        **{name: importlib.metadata.version(name) for name in PACKAGES},
+        **{name: _version(name) for name in PACKAGES},
     }
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "absent"
 
 
 def as_markdown(report: dict[str, Any]) -> str:
