@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,3 +23,9 @@ class Plot:
 def axis(title: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - any setting of Plotly's
     """An axis with a title and room for its labels."""
     return {"title": {"text": title}, "automargin": True, **more}
+
+
+def figures_json(shown: Sequence[Plot]) -> str:
+    """The figures by name as JSON that may stand inside a script element."""
+    text = json.dumps({plot.name: plot.figure for plot in shown}, separators=(",", ":"), allow_nan=False)
+    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")

@@ -5,7 +5,6 @@ Colours are names of the palette (`@blue`), resolved in the page for light and d
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -31,12 +30,6 @@ def plots(document: Document) -> tuple[Plot, ...]:
         _surface(document),
         _holding(document),
     )
-
-
-def figures_json(shown: Sequence[Plot]) -> str:
-    """The figures by name as JSON that may stand inside a script element."""
-    text = json.dumps({plot.name: plot.figure for plot in shown}, separators=(",", ":"), allow_nan=False)
-    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
 def _waterfall(document: Document) -> Plot:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 NONE = "–"
+SIMULATED = "The market in this report is **simulated**. No number says anything about real money."
 
 Document = Mapping[str, Any]
 

@@ -10,12 +10,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from copytrade_core.evidence.search_inputs import FinalistRecord, SearchReportInputs
+from copytrade_core.evidence.search_meaning import luck_rows
 from copytrade_core.evidence.search_trials import NUMBER
-from copytrade_core.model.bar import PriceOrigin
 from copytrade_core.model.overfitting import OverfittingFigures
 from copytrade_core.model.trial import TrialMetrics
-
-EQUAL = "EQUAL"
 
 
 class SearchAnswer(StrEnum):
@@ -117,7 +115,7 @@ def _luck(figures: OverfittingFigures | None) -> str:
 
 def _probability(ratio: float) -> str:
     """Never 0 % or 100 % of something that is only nearly so."""
-    return "under 0.1 %" if 0 < ratio < 0.001 else "over 99.9 %" if 0.999 < ratio < 1 else f"{ratio * 100:.3g} %"
+    return "under 0.1%" if 0 < ratio < 0.001 else "over 99.9%" if 0.999 < ratio < 1 else f"{ratio * 100:.1f}%"
 
 
 def _why_none(inputs: SearchReportInputs) -> tuple[str, ...]:
@@ -130,10 +128,12 @@ def _why_none(inputs: SearchReportInputs) -> tuple[str, ...]:
 
 
 def _what_remains(inputs: SearchReportInputs) -> tuple[str, ...]:
-    """What a champion has still to show, and what no search can show."""
-    reasons: list[str] = []
-    if inputs.origin is PriceOrigin.SIMULATED:
-        reasons.append("The market is simulated, so no number says anything about real money.")
+    """What a champion has not shown yet, and what no search can show."""
+    reasons = [
+        f"{row.name}: {'cannot be computed' if row.value is None else _probability(row.value)}, {row.limit} is asked."
+        for row in luck_rows(inputs.overfitting, inputs.luck_limits)
+        if row.limit is not None and not row.is_met
+    ]
     holdout = inputs.holdout
     if holdout.state == "closed":
         reasons.append(
@@ -143,7 +143,5 @@ def _what_remains(inputs: SearchReportInputs) -> tuple[str, ...]:
     elif holdout.state == "empty":
         reasons.append("There is no holdout: nothing unseen is left to test it on.")
     else:
-        reasons.append("The holdout has been opened before: it cannot confirm this policy any more.")
-    if not inputs.funding_known:
-        reasons.append("Funding is left out: its rates are not stored for every trade.")
+        reasons.append("The holdout has been opened: what it said is in the ledger, and it cannot be asked again.")
     return tuple(reasons)

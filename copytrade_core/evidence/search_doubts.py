@@ -172,8 +172,8 @@ def _validation_used(inputs: SearchReportInputs) -> Doubt | None:
         return None
     return Doubt(
         title="Validation was asked more than once",
-        text=f"{count} finalists were shown to it and it struck some off or none; it ranked nobody. Each showing makes "
-        "a pass by luck a little likelier; another search on this data adds to that.",
+        text=f"{count} finalists were shown to it. It ranks nobody, but each showing makes a pass by luck a little "
+        "likelier, and so does every further search on this data.",
     )
 
 

@@ -137,9 +137,9 @@ class SearchReportInputs:
 
     `trials` and `batches` are those of this search in order, `finalists` best first. `champion_trial_id` is None when
     nothing survived and `reasons` say why. `validation_sample` holds figures on validation by `trial_id` of trials that
-    are drawn beside the finalists; nothing was chosen by them. `overfitting` is about the champion, else the best
-    finalist; `candidates_pnl`, `trial_sharpes` and `blocks_count` are what it was computed from
-    (`evidence.overfitting`). `digests` name the stored inputs.
+    are drawn beside the finalists; nothing was chosen by them. `overfitting` is about `judged`; `candidates_pnl`,
+    `trial_sharpes` and `blocks_count` are what it was computed from (`evidence.overfitting`). `digests` name the stored
+    inputs.
     """
 
     lead_id: str
@@ -187,8 +187,12 @@ class SearchReportInputs:
 
     @property
     def judged(self) -> FinalistRecord | None:
-        """Whom the figures about luck and neighbours are about: the champion, else the best finalist."""
-        return self.champion or next(iter(self.finalists), None)
+        """Whom the figures about luck and neighbours are about.
+
+        The champion, else the first finalist that only luck or the engines struck off, else the best finalist.
+        """
+        unbeaten = next((one for one in self.finalists if not one.reasons), None)
+        return self.champion or unbeaten or next(iter(self.finalists), None)
 
     def part(self, name: str) -> SearchPart:
         """A part by name; empty when it is not among the parts."""

@@ -61,6 +61,12 @@ PLAIN: tuple[tuple[str, str, Kind, str], ...] = (
     ),
     ("trials_count", "Trials counted", Kind.COUNT, "Every distinct trial on this data, of all searches and by hand."),
     (
+        "min_track_record_count",
+        "Minimum track record, round trips",
+        Kind.COUNT,
+        "How many like these it takes to believe in a profit above zero, had this policy been the only try.",
+    ),
+    (
         "trials_without_sharpe_count",
         "Trials among them without a Sharpe ratio",
         Kind.COUNT,
@@ -82,12 +88,6 @@ PLAIN: tuple[tuple[str, str, Kind, str], ...] = (
     ("candidates_count", "Candidates in the splits", Kind.COUNT, "A draw from all that was tried, finalists included."),
     ("observations_count", "Round trips of the judged policy", Kind.COUNT, "On the train part."),
     (
-        "min_track_record_count",
-        "Minimum track record, round trips",
-        Kind.COUNT,
-        "How many like these it takes to believe in a profit above zero, had this policy been the only try.",
-    ),
-    (
         "net_interval_low_usdt",
         "Interval of net, low",
         Kind.USDT,
@@ -105,7 +105,7 @@ def _deflated(figures: OverfittingFigures, limits: LuckLimits, missing: dict[str
         name="Deflated Sharpe ratio",
         kind=Kind.PROBABILITY,
         value=value,
-        limit=f"at least {least * 100:g} %",
+        limit=f"at least {least * 100:g}%",
         is_met=None if value is None else value >= least,
         meaning="Probability that it is better than the luckiest of all trials would be without skill.",
         reason=missing.get("deflated_sharpe_ratio"),
@@ -118,9 +118,9 @@ def _choice(figures: OverfittingFigures, limits: LuckLimits, missing: dict[str, 
         name="Probability of backtest overfitting (PBO)",
         kind=Kind.PROBABILITY,
         value=value,
-        limit=f"at most {most * 100:g} %",
+        limit=f"at most {most * 100:g}%",
         is_met=None if value is None else value <= most,
-        meaning="How often the best on half of the signals is in the worse half of all on the rest. 50 % is guessing.",
+        meaning="How often the best on half of the signals is in the worse half of all on the rest. 50% is guessing.",
         reason=missing.get("backtest_overfitting_ratio"),
     )
 

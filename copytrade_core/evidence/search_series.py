@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from copytrade_core.evidence.search_inputs import ParameterGrid, Parameters, SearchReportInputs
+from copytrade_core.evidence.search_inputs import FinalistRecord, ParameterGrid, Parameters, SearchReportInputs
 from copytrade_core.evidence.search_trials import objective_of, sampled
 from copytrade_core.model.bar import Float64s, Int64s
 from copytrade_core.model.trial import Trial, TrialMetrics, TrialStatus
@@ -18,7 +18,7 @@ from copytrade_core.model.trial import Trial, TrialMetrics, TrialStatus
 HISTORY_POINTS = 2400
 GROUP_POINTS_MIN = 120
 """Points that a small group (one origin and status) may keep whatever its share."""
-BACKGROUND_LINES = 240
+BACKGROUND_LINES = 150
 TOP_LINES = 40
 RANK_POINTS_MIN = 10
 """Fewer points have no rank correlation worth a number."""
@@ -65,7 +65,7 @@ class Coordinates:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartPoint:
-    """One trial's Sharpe ratio per round trip on both parts; `kind` is champion, finalist or draw."""
+    """One trial's Sharpe ratio per round trip on both parts; `kind` is champion, passed, struck_off or draw."""
 
     number: int
     kind: str
@@ -150,9 +150,7 @@ def train_and_validation(inputs: SearchReportInputs) -> TrainAndValidation:
         found = finalist.validation if finalist else inputs.validation_sample.get(trial.trial_id)
         if trial.status is not TrialStatus.COMPLETE or trial.metrics is None or found is None:
             continue
-        kind = (
-            "champion" if finalist is not None and finalist is inputs.champion else "finalist" if finalist else "draw"
-        )
+        kind = "draw" if finalist is None else _kind(inputs, finalist)
         point = _part_point(trial.number, kind, trial.metrics, found)
         if point is not None:
             points.append(point)
@@ -185,6 +183,12 @@ def indices_in(places: Sequence[tuple[str, Mapping[str, int]]], parameters: Para
 def places_of(grids: Sequence[ParameterGrid]) -> list[tuple[str, Mapping[str, int]]]:
     """Index by text for every grid."""
     return [(grid.name, {text: index for index, text in enumerate(grid.texts)}) for grid in grids]
+
+
+def _kind(inputs: SearchReportInputs, finalist: FinalistRecord) -> str:
+    if finalist is inputs.champion:
+        return "champion"
+    return "struck_off" if finalist.reasons else "passed"
 
 
 def _part_point(number: int, kind: str, train: TrialMetrics, validation: TrialMetrics) -> PartPoint | None:

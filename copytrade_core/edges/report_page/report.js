@@ -1,8 +1,8 @@
 "use strict";
 // Okabe-Ito colours, the lighter ones on dark paper. Figures name colours as "@blue".
 const PALETTES = {
-  light: {blue: "#0072B2", orange: "#D55E00", green: "#009E73", grey: "#7a828c", ink: "#1b1f24", paper: "#ffffff", middle: "#f2f2f2", grid: "#e3e7ec"},
-  dark: {blue: "#56B4E9", orange: "#E69F00", green: "#2fc79a", grey: "#8b949e", ink: "#e6e9ed", paper: "#14171b", middle: "#262b31", grid: "#2b3138"},
+  light: {blue: "#0072B2", orange: "#D55E00", green: "#009E73", purple: "#AA4A86", grey: "#7a828c", ink: "#1b1f24", paper: "#ffffff", middle: "#f2f2f2", grid: "#e3e7ec"},
+  dark: {blue: "#56B4E9", orange: "#E69F00", green: "#2fc79a", purple: "#E39CC4", grey: "#8b949e", ink: "#e6e9ed", paper: "#14171b", middle: "#262b31", grid: "#2b3138"},
 };
 const FIGURES = JSON.parse(document.getElementById("figures").textContent);
 const DARK = window.matchMedia("(prefers-color-scheme: dark)");
@@ -30,7 +30,7 @@ function layoutOf(layout, palette, narrow) {
     font: {color: palette.ink, size: narrow ? 11 : 12, family: "system-ui, sans-serif"},
     hoverlabel: {bgcolor: palette.paper, font: {color: palette.ink}},
     margin: narrow ? {l: 8, r: 8, t: 10, b: 10} : {l: 56, r: 16, t: 30, b: 44},
-    legend: {orientation: "h", x: 0, y: 1, yanchor: "bottom"},
+    legend: {orientation: "h", x: 0, y: 1, yanchor: "bottom", itemsizing: "constant"},
     modebar: {bgcolor: "rgba(0,0,0,0)", color: palette.grey, activecolor: palette.blue},
     dragmode: narrow ? false : "zoom",
     ...full,

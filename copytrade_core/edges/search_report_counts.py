@@ -1,0 +1,36 @@
+"""What the registry holds on one data set, counted for the search report.
+
+How trials are stored belongs to `trial_registry.py`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import polars as pl
+
+from copytrade_core.edges.trial_segment import RegistryHead
+from copytrade_core.evidence.search_inputs import TrialTotals
+
+
+def totals_of(frame: pl.DataFrame, head: RegistryHead) -> TrialTotals:
+    """Counts distinct trials; one that was tried several times counts as it was first tried.
+
+    Args:
+        frame: `TrialRegistry.frame(data_digest)`.
+        head: `TrialRegistry.head()`.
+    """
+    distinct = frame.unique("trial_id", keep="first", maintain_order=True)
+    return TrialTotals(
+        trials_count=distinct.height,
+        searches_count=frame.get_column("search_id").n_unique(),
+        by_origin=_counted(distinct.get_column("origin")),
+        by_status=_counted(distinct.get_column("status")),
+        head_sequence=head.sequence,
+        head_digest=head.digest,
+    )
+
+
+def _counted(names: pl.Series) -> dict[str, int]:
+    counts = Counter(str(name) for name in names.to_list())
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
