@@ -129,11 +129,9 @@ def target_of(prices, facts, memory, candidate, signal, mark):
     if facts[F_LEAD_BALANCE] <= 0 or signal[G_MARGIN] < 0 or equity <= 0:
         return -1
     # Split, so that a margin far above the balance stays in int64: the target bounds it anyway.
-    times = signal[G_MARGIN] // facts[F_LEAD_BALANCE]
-    if times > 0 and equity >= ceil_div(candidate[C_TARGET], times):
-        return candidate[C_TARGET]
-    rest = signal[G_MARGIN] - times * facts[F_LEAD_BALANCE]
-    asked = equity * times + share(equity, rest, facts[F_LEAD_BALANCE])
+    times, rest = signal[G_MARGIN] // facts[F_LEAD_BALANCE], signal[G_MARGIN] % facts[F_LEAD_BALANCE]
+    enough = times > 0 and equity >= ceil_div(candidate[C_TARGET], times)
+    asked = candidate[C_TARGET] if enough else equity * times + share(equity, rest, facts[F_LEAD_BALANCE])
     return min(candidate[C_TARGET], asked) if asked > 0 else -1
 
 
@@ -297,7 +295,6 @@ def open_trade(prices, facts, memory, trade, candidate, levels, signal, episode,
         return leave(facts, memory, trade, bar + 1, SOURCE_CLOSE)
     protect(memory, trade, candidate)
     rest_rungs(prices, facts, memory, trade, candidate, bar if at_close else bar - 1, time_ms, out)
-    if at_close and memory[trade + T_PLACED] < memory[trade + T_RUNGS]:
-        # The bar ends at the moment of the fill: what was refused is asked for a second time.
+    if at_close and memory[trade + T_PLACED] < memory[trade + T_RUNGS]:  # the bar ends now and asks a second time
         return moment(bar, BAR_END, market)
     return next_moment(prices, facts, memory, trade, candidate)
