@@ -25,6 +25,7 @@ DERIVED = dg.AssetSelection.assets(
     "evidence_report",
     "promotion_evidence",
 )
+SEARCHED = dg.AssetSelection.assets("trials", "search_report", "champion_policy", "holdout_result")
 
 WITHOUT_POLL = {"ops": {"source_pages": {"config": {"poll": False}}}}
 """Run config that lists what is archived and asks nobody."""
@@ -38,6 +39,11 @@ derive_lead = dg.define_asset_job(
     config=WITHOUT_POLL,
     description="From the archived pages of one lead to its gates; asks the source only when its config says so.",
 )
+search_lead = dg.define_asset_job(
+    "search_lead",
+    SEARCHED,
+    description="Tries policies on one lead and judges the best; started by a person only, and opens no holdout.",
+)
 fetch_market_month = dg.define_asset_job(
     "fetch_market_month",
     dg.AssetSelection.assets("bars", "funding"),
@@ -46,7 +52,7 @@ fetch_market_month = dg.define_asset_job(
 read_lead_lists = dg.define_asset_job(
     "read_lead_lists", dg.AssetSelection.assets("lead_lists"), description="The public lead lists of today."
 )
-JOBS = [poll_history, derive_lead, fetch_market_month, read_lead_lists]
+JOBS = [poll_history, derive_lead, search_lead, fetch_market_month, read_lead_lists]
 
 
 def _keys(instance: dg.DagsterInstance, name: str | None) -> list[str]:

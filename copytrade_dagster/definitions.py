@@ -12,6 +12,8 @@ from copytrade_dagster.defs.market import checks as market_checks
 from copytrade_dagster.defs.promotion import assets as promotion
 from copytrade_dagster.defs.promotion.checks import GATE_CHECKS
 from copytrade_dagster.defs.replay import assets as replay
+from copytrade_dagster.defs.search import assets as search
+from copytrade_dagster.defs.search.checks import SEARCH_CHECKS
 from copytrade_dagster.defs.sources import assets as sources
 from copytrade_dagster.defs.sources import checks as sources_checks
 from copytrade_dagster.resources import PLACE, place_resource
@@ -29,6 +31,10 @@ defs = dg.Definitions(
         replay.replayed,
         evidence.split_manifest,
         evidence.evidence_report,
+        search.trials,
+        search.search_report,
+        search.champion_policy,
+        search.holdout_result,
         promotion.promotion_evidence,
     ],
     asset_checks=[
@@ -40,6 +46,7 @@ defs = dg.Definitions(
         market_checks.no_gaps,
         market_checks.prices_sane,
         evidence_checks.assumptions_stated,
+        *SEARCH_CHECKS,
         *GATE_CHECKS,
     ],
     resources={PLACE: place_resource},

@@ -33,7 +33,7 @@ def test_every_asset_says_what_it_is_and_who_owns_it():
     for definitions in (defs, live_defs):
         for node in graph(definitions).asset_nodes:
             assert node.description, node.key
-            assert node.group_name in {"leads", "sources", "market", "evidence", "replay", "live"}
+            assert node.group_name in {"leads", "sources", "market", "evidence", "replay", "search", "live"}
             if node.is_materializable:
                 assert node.owners, node.key
                 assert node.code_version, node.key

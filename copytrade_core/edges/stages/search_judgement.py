@@ -33,8 +33,8 @@ from copytrade_core.search.samples import equivalence_sample, overfitting_sample
 class Judgement:
     """What became of a search. `champion` is None when `reasons` say why.
 
-    `luck` is about the champion, else about the finalist that came closest; None without a finalist. `validation_sample` is for a
-    picture only: nothing is chosen by it.
+    `luck` is about the champion, else about the finalist that came closest; None without a finalist.
+    `validation_sample` is for a picture only: nothing is chosen by it.
     """
 
     champion: Judged | None
