@@ -118,10 +118,8 @@ def _outcome(
         return Outcome(status=TrialStatus.ABORTED, reasons=(reason,), signals_count=span, fill_hash="", metrics=None)
     metrics = metrics_of(table, row, objective=settings.objective, initial_equity=initial_equity)
     reasons = _beyond(settings.limits, table, row, initial_equity)
-    if whole and metrics.trades_count < settings.limits.trades_count_min:
-        reasons += (f"trades_count {metrics.trades_count} is under {settings.limits.trades_count_min}",)
-    elif whole and metrics.objective is None:
-        reasons += (f"{settings.objective} cannot be computed",)
+    if whole:
+        reasons += _too_little(settings, table, row, metrics)
     return Outcome(
         status=TrialStatus.PRUNED if reasons else TrialStatus.COMPLETE,
         reasons=reasons,
@@ -129,6 +127,17 @@ def _outcome(
         fill_hash=f"{int(table.fill_hash[row]) & (2**64 - 1):016x}",
         metrics=metrics,
     )
+
+
+def _too_little(settings: SearchSettings, table: SweepTable, row: int, metrics: TrialMetrics) -> tuple[str, ...]:
+    """What the whole train part must have shown and did not, in words; asked only there."""
+    limits, count = settings.limits, metrics.trades_count
+    if count < limits.trades_count_min:
+        return (f"trades_count {count} is under {limits.trades_count_min}",)
+    losers_ratio, losers_min = (count - int(table.wins_count[row])) / count, float(limits.losers_ratio_min)
+    if losers_ratio < losers_min:
+        return (f"losers_ratio {losers_ratio:.6g} is under {losers_min:.6g}: its risk was never seen",)
+    return () if metrics.objective is not None else (f"{settings.objective} cannot be computed",)
 
 
 def _beyond(limits: Limits, table: SweepTable, row: int, initial_equity: Money) -> tuple[str, ...]:

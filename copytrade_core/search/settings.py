@@ -80,6 +80,7 @@ class Limits:
     entries_blocked_count_max: int
     minimum_order_skips_count_max: int
     trades_count_min: int
+    losers_ratio_min: Fraction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,7 +231,7 @@ def _halving(table: TomlTable) -> Halving:
 def _limits(table: TomlTable) -> Limits:
     ratios = ("drawdown_realised_ratio_max", "drawdown_marked_ratio_max", "drawdown_intrabar_ratio_max")
     counts = ("entries_blocked_count_max", "minimum_order_skips_count_max", "trades_count_min")
-    table.only(*ratios, *counts, "equity_worst_ratio_min", "gross_to_equity_ratio_max")
+    table.only(*ratios, *counts, "equity_worst_ratio_min", "gross_to_equity_ratio_max", "losers_ratio_min")
     return Limits(
         drawdown_realised_ratio_max=_share(table, ratios[0]),
         drawdown_marked_ratio_max=_share(table, ratios[1]),
@@ -241,6 +242,7 @@ def _limits(table: TomlTable) -> Limits:
         minimum_order_skips_count_max=_count(table, counts[1], low=0),
         # A standard deviation needs two.
         trades_count_min=_count(table, counts[2], low=2),
+        losers_ratio_min=_share(table, "losers_ratio_min"),
     )
 
 

@@ -97,6 +97,7 @@ def hill(policies: Sequence[PolicySpec], signals_count: int) -> SweepTable:
     ups = np.arange(signals_count)
     pnl = means[:, None] + np.where(ups % 2 == 0, 3.0, -3.0)[None, :]
     columns["trades_count"][:] = signals_count
+    columns["wins_count"][:] = (pnl > 0).sum(axis=1)
     columns["net_pnl"][:] = np.round(pnl.sum(axis=1) * 1e8).astype(np.int64)
     columns["winners_pnl"][:] = np.round(np.where(pnl > 0, pnl, 0).sum(axis=1) * 1e8).astype(np.int64)
     columns["losers_pnl"][:] = np.round(np.where(pnl < 0, pnl, 0).sum(axis=1) * 1e8).astype(np.int64)

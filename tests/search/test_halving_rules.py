@@ -134,6 +134,7 @@ def test_the_better_half_goes_on_and_the_rest_is_left_behind_with_its_reason():
         ("rungs_skipped", 2, "minimum_order_skips_count 2 is over 0"),
         ("equity_worst", usdt(499), "equity_worst_ratio 0.499 is under 0.5"),
         ("trades_count", 9, "trades_count 9 is under 10"),
+        ("wins_count", 39, "losers_ratio 0.025 is under 0.1: its risk was never seen"),
         ("pnl_square_sum", 0.0, "t_statistic cannot be computed"),
     ],
 )
@@ -156,6 +157,7 @@ def test_figures_at_the_limits_pass():
         table.drawdown_marked_ratio[:] = 0.15
         table.peak_gross[:] = EQUITY
         table.equity_worst[:] = EQUITY // 2
+        table.wins_count[:] = 9
         return table
 
     assert {one.status for one in outcomes(at_limits, spans=(10,))} == {TrialStatus.COMPLETE}

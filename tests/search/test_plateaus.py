@@ -203,14 +203,19 @@ def test_without_finalists_there_is_no_champion_and_one_reason():
 
 
 def test_samples_hold_the_top_the_finalists_and_a_seeded_draw_of_different_policies():
-    for sample, size in ((equivalence_sample, 100), (overfitting_sample, 500)):
+    sizes = PLAN.settings.samples
+    top_count, drawn_count = sizes.equivalence_top_count, sizes.equivalence_random_count
+    for sample, size in (
+        (equivalence_sample, top_count + drawn_count),
+        (overfitting_sample, sizes.overfitting_candidates_count),
+    ):
         found = sample(PLAN, TRIALS)
         assert found == sample(PLAN, TRIALS)
         assert {trial.trial_id for trial in finalists_of(PLAN, TRIALS)} <= {trial.trial_id for trial in found}
         assert len({trial.trial_id for trial in found}) == len(found)
-        assert size <= len(found) + 500 * (len(TRIALS) < 500)
+        assert len(found) >= min(size, len({trial.trial_id for trial in TRIALS}))
         assert sample(replace(PLAN, seed=2), TRIALS) != found or len(found) >= len({t.trial_id for t in TRIALS})
-    top = {trial.trial_id for trial in ranked(TRIALS)[:20]}
+    top = {trial.trial_id for trial in ranked(TRIALS)[:top_count]}
     assert top <= {trial.trial_id for trial in equivalence_sample(PLAN, TRIALS)}
     aborted = [replace(trial, status=TrialStatus.ABORTED) for trial in TRIALS]
     assert overfitting_sample(PLAN, aborted) == ()
