@@ -10,5 +10,6 @@ from numba import njit, prange
 
 __all__ = ["each_thread", "function", "prange"]
 
-function = njit(cache=True, error_model="numpy", nogil=True, boundscheck=False, fastmath=False, _nrt=False)
+# Only the outermost function is kept on disk, under the fingerprint of all others (fingerprint.py).
+function = njit(error_model="numpy", nogil=True, boundscheck=False, fastmath=False, _nrt=False)
 each_thread = njit(cache=True, error_model="numpy", nogil=True, boundscheck=False, fastmath=False, parallel=True)

@@ -9,9 +9,14 @@ end, as the reference does, and a trailing stop is looked at whenever its peak m
 
 from __future__ import annotations
 
+import sys
+
+from copytrade_core.replay import arrays
+from copytrade_core.replay.kernel import account, exits, fills, layout, money, opening, portfolio, trades, trees
 from copytrade_core.replay.kernel.account import on_day, pay_all
 from copytrade_core.replay.kernel.compiled import each_thread, function, prange
 from copytrade_core.replay.kernel.fills import settle_due
+from copytrade_core.replay.kernel.fingerprint import fingerprint
 from copytrade_core.replay.kernel.layout import (
     A_ACTIVE,
     A_CASH,
@@ -57,6 +62,7 @@ from copytrade_core.replay.kernel.layout import (
     INSIDE,
     M_GROSS,
     M_NET,
+    M_TRADES,
     M_WAITING,
     NO_MOMENT,
     O_STATUS,
@@ -67,6 +73,7 @@ from copytrade_core.replay.kernel.layout import (
     STAGE_SHIFT,
     T_EPISODE,
     T_LEAVING,
+    TRADE,
 )
 from copytrade_core.replay.kernel.opening import leave, on_signal, open_trade, split_target
 from copytrade_core.replay.kernel.portfolio import marked_figures
@@ -87,6 +94,8 @@ def reset(facts, memory, candidate, episodes):
         memory[memory[A_PAID] + payment] = 0
     for episode in range(episodes):
         memory[memory[A_SLOT_OF] + episode] = -1
+        # A candidate that stopped half-way has not given its places back.
+        memory[memory[A_FREE] + episode] = M_TRADES + TRADE * episode
     if memory[A_PNL] > 0:
         for episode in range(episodes):
             memory[memory[A_PNL] + episode] = 0
@@ -210,20 +219,30 @@ def replay_one(prices, facts, rows, events, events_count, candidate, levels, mem
     marked_figures(prices, facts, memory, out, ratios)
 
 
-@each_thread
-def replay_many(prices, facts, rows, events, events_counts, candidates, levels, memories, out, ratios, pnl):
-    """Replay every candidate; each row of `memories` is one thread's, and results do not depend on how many there are.
+KERNEL = fingerprint((arrays, layout, money, trees, account, exits, fills, opening, trades, portfolio, sys.modules[__name__]))
+"""Of all compiled code: part of the key under which the machine code is kept."""
 
-    `pnl` `(candidates, episodes)` receives the net results by episode, or has no column when nobody asks for them.
-    """
-    parts = len(memories)
-    for part in prange(parts):
-        memory = memories[part]
-        for index in range(part, len(candidates), parts):
-            source = candidates[index, C_SOURCE]
-            replay_one(
-                prices, facts, rows[source], events[source], events_counts[source], candidates[index], levels[index],
-                memory, out[index], ratios[index],
-            )  # fmt: skip
-            for episode in range(pnl.shape[1]):
-                pnl[index, episode] = memory[memory[A_PNL] + episode]
+
+def _compiled(version: int):  # noqa: ANN202 - a dispatcher of numba's
+    @each_thread
+    def replay_many(prices, facts, rows, events, events_counts, candidates, levels, memories, out, ratios, pnl):
+        """Replay every candidate; a row of `memories` is one thread's, and results do not depend on how many there are.
+
+        `pnl` `(candidates, episodes)` receives the net results by episode, or has no column when nobody asks for them.
+        """
+        parts = len(memories) if version else 0
+        for part in prange(parts):
+            memory = memories[part]
+            for index in range(part, len(candidates), parts):
+                source = candidates[index, C_SOURCE]
+                replay_one(
+                    prices, facts, rows[source], events[source], events_counts[source], candidates[index], levels[index],
+                    memory, out[index], ratios[index],
+                )  # fmt: skip
+                for episode in range(pnl.shape[1]):
+                    pnl[index, episode] = memory[memory[A_PNL] + episode]
+
+    return replay_many
+
+
+replay_many = _compiled(KERNEL)
