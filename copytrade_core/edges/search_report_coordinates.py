@@ -35,17 +35,18 @@ def coordinates_plot(document: Document) -> Plot | None:
     judged = next((line for line in lines if line["kind"] == "judged"), None)
     if judged is not None:
         traces.append(_judged_path(document, judged, grids, shown))
+    names = [grids[index]["name"] for index in shown]
     layout = {
-        "xaxis": {**axis("Place in the parameter's range, lowest to highest", range=[-0.15, 1.15]), **BARE},
-        "yaxis": rows_axis([grids[index]["name"] for index in shown]),
-        "annotations": [*_ends(grids, shown), *_judged_values(judged, grids, shown)],
+        "xaxis": {**axis("Lowest to highest value", range=[-0.06, 1.06]), **BARE},
+        "yaxis": {**rows_axis(names), "ticktext": [_with_range(grids[index]) for index in shown]},
+        "annotations": _judged_values(judged, grids, shown),
         "height": 130 + 62 * len(shown),
     }
     return Plot(
         name="coordinates",
         title="All parameters at once",
-        note="Each line is a trial that came through, going down through its values; small numbers are the ends of "
-        "each range. Where the strong blue lines bundle, the best agree on a value; where they spread, the parameter "
+        note="Each line is a trial that came through, going down through its values; each range stands under "
+        "its name. Where the strong blue lines bundle, the best agree on a value; where they spread, the parameter "
         "hardly matters. Lines are shaken a little so that equal ones can be told apart.",
         figure={"data": [trace for trace in traces if trace["x"]], "layout": layout},
     )
@@ -116,22 +117,6 @@ def _judged_values(
     ]
 
 
-def _ends(grids: Sequence[Mapping[str, Any]], shown: Sequence[int]) -> list[Figure]:
-    """Lowest and highest value beside every row."""
-    return [
-        {
-            "x": -0.03 if side == 0 else 1.03,
-            "y": row,
-            "text": parameter_tick(grids[index]["name"], grids[index]["texts"][-side]),
-            "showarrow": False,
-            "xanchor": "left" if side else "right",
-            "font": {"size": 10},
-        }
-        for row, index in enumerate(shown)
-        for side in (0, 1)
-    ]
-
-
 def _place(grid: Mapping[str, Any], index: int) -> float:
     return index / (len(grid["texts"]) - 1)
 
@@ -144,6 +129,12 @@ def rows_axis(names: Sequence[str]) -> Figure:
         "range": [len(names) - 0.45, -0.6],
         "zeroline": False,
     }
+
+
+def _with_range(grid: Mapping[str, Any]) -> str:
+    """A parameter with the ends of its range under it."""
+    ends = [parameter_tick(grid["name"], grid["texts"][end]) for end in (0, -1)]
+    return f'{_broken(parameter_name(grid["name"]))}<br><span style="font-size:10px">{ends[0]} to {ends[1]}</span>'
 
 
 def shaken(number: int, reach: float) -> float:

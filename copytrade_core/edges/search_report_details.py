@@ -63,8 +63,8 @@ def _trials(document: Document) -> Table:
         rows += [(said(names, name), here.get(name, 0), all_of_them.get(name, 0)) for name in order]
     return Table(
         title="Trials counted",
-        note=f"The right column holds every distinct trial of {everything['searches_count']:,} searches and tries by "
-        "hand on this data; the figures about luck use that count. A trial cannot be taken back.",
+        note="Every distinct policy once. The right column holds all that were ever tried on this data, by searches "
+        f"({everything['searches_count']:,}) and by hand; the figures about luck use that count.",
         columns=("", "This search", "All on this data"),
         rows=tuple((label, count(here), count(all_of_them)) for label, here, all_of_them in rows),
     )

@@ -22,6 +22,8 @@ from copytrade_core.edges.search_report_text import (
 
 LOSS_TO_GAIN = [[0, "@orange"], [0.5, "@middle"], [1, "@blue"]]
 LITTLE_TO_MUCH = [[0, "@middle"], [1, "@blue"]]
+SHOWN_FROM = -1.0
+"""A neighbour that loses more than the judged policy gains is counted, not drawn."""
 TICKS_MAX = 12
 """Labels of one axis of the map; more would run into each other."""
 
@@ -146,6 +148,7 @@ def neighbours_plot(document: Document) -> Plot | None:
         return None
     rows = list(dict.fromkeys(one["parameter"] for one in shown))
     ratios = [one["ratio"] for one in shown]
+    beyond = sum(ratio < SHOWN_FROM for ratio in ratios)
     looks = (("Gains", True, "circle", "@blue"), ("Loses, or outside a limit", False, "x", "@orange"))
     traces = [
         _strip([one for one in shown if _gains(one) is won], rows, name, symbol, c) for name, won, symbol, c in looks
@@ -153,23 +156,24 @@ def neighbours_plot(document: Document) -> Plot | None:
     median = plateau["median_ratio"]
     layout = {
         "xaxis": axis(
-            "Its objective, as a share of the judged policy's",
+            "Objective, share of the judged one's",
             tickformat=".0%",
             zeroline=True,
-            range=[min(0.0, *ratios) - 0.05, max(1.0, *ratios) + 0.05],
+            range=[max(SHOWN_FROM, min(0.0, *ratios)) - 0.05, max(1.0, *ratios) + 0.05],
         ),
         "yaxis": rows_axis(rows),
-        "shapes": [_upright(1, "@ink", "solid"), *([] if median is None else [_upright(median, "@grey", "dash")])],
         "height": 130 + 34 * len(rows),
     }
-    said = "" if median is None else f" Dashed: their median, {percent(median)}."
+    marks = [_upright("The judged policy itself", 1.0, len(rows), "solid")]
+    if median is not None:
+        marks.append(_upright(f"Median of its neighbours, {percent(median)}", median, len(rows), "dash"))
     return Plot(
         name="neighbours",
         title=f"One step aside: the neighbours of trial {plateau['number']:,}",
         note="Each mark is a neighbour on the grid, in the row of the parameter that was moved; 100% is the judged "
-        f"policy itself.{said} On a plateau the marks stay close to 100%; marks far left show a parameter that must be "
-        "hit exactly.",
-        figure={"data": [trace for trace in traces if trace["x"]], "layout": layout},
+        "policy itself. On a plateau the marks stay close to it; marks far left show a parameter that must be hit "
+        f"exactly.{f' {beyond} lie farther left than this plot.' if beyond else ''}",
+        figure={"data": [*marks, *(trace for trace in traces if trace["x"])], "layout": layout},
     )
 
 
@@ -186,9 +190,16 @@ def _strip(some: Sequence[Mapping[str, Any]], rows: Sequence[str], name: str, sy
     }
 
 
-def _upright(at: float, colour: str, dash: str) -> Figure:
-    line = {"color": colour, "width": 1.5, "dash": dash}
-    return {"type": "line", "x0": at, "x1": at, "y0": 0, "y1": 1, "yref": "paper", "line": line, "layer": "between"}
+def _upright(name: str, at: float, rows_count: int, dash: str) -> Figure:
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": name,
+        "x": [at, at],
+        "y": [-0.6, rows_count - 0.45],
+        "line": {"color": "@ink", "width": 1.5, "dash": dash},
+        "hoverinfo": "name",
+    }
 
 
 def _gains(neighbour: Mapping[str, Any]) -> bool:

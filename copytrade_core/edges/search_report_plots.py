@@ -185,7 +185,12 @@ def _sharpes(document: Document) -> Plot | None:
         ),
     ]
     left_out = bins["below_count"] + bins["above_count"]
-    beyond = f" {left_out:,} extreme ones are not drawn." if left_out else ""
+    beyond = (
+        f" {left_out:,} extreme ones ({_two(spread['lowest'])} to {_two(spread['highest'])}) are not drawn, but they "
+        "widen the spread that the dashed line is made from."
+        if left_out
+        else ""
+    )
     return Plot(
         name="sharpes",
         title="Everything that was tried, and the best that luck would give",
@@ -228,7 +233,7 @@ def _logits(document: Document) -> Plot | None:
             "data": [bars],
             "layout": {
                 "xaxis": axis(
-                    "Rank in the other half: share of candidates it beats (logit scale)",
+                    "Beats this share in the other half",
                     tickvals=[round(math.log(rank / (1 - rank)), 4) for rank in ticks],
                     ticktext=[f"{rank:.0%}" for rank in ticks],
                     range=[bins["edges"][0], reach],

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from copytrade_core.evidence.search_inputs import FinalistRecord, SearchReportInputs
 from copytrade_core.evidence.search_meaning import luck_rows
-from copytrade_core.evidence.search_trials import NUMBER
+from copytrade_core.evidence.search_trials import NUMBER, once
 from copytrade_core.model.overfitting import OverfittingFigures
 from copytrade_core.model.trial import TrialMetrics
 
@@ -72,13 +72,14 @@ def _survivor(inputs: SearchReportInputs, champion: FinalistRecord) -> str:
         else ""
     )
     return (
-        f"Trial {champion.trial.number:,} of {len(inputs.trials):,}: {_figures('train', champion.trial.metrics)}, "
-        f"{_figures('validation', champion.validation)}.{neighbours}{_luck(inputs.overfitting)}"
+        f"Trial {champion.trial.number:,}, one of {len(once(inputs.trials)):,} policies tried: "
+        f"{_figures('train', champion.trial.metrics)}, {_figures('validation', champion.validation)}."
+        f"{neighbours}{_luck(inputs.overfitting)}"
     )
 
 
 def _none(inputs: SearchReportInputs) -> str:
-    tried = f"None of the {len(inputs.trials):,} policies tried may be called a champion"
+    tried = f"None of the {len(once(inputs.trials)):,} policies tried may be called a champion"
     if not inputs.finalists:
         return f"{tried}: not one came through the whole train part within the limits."
     best = inputs.finalists[0]

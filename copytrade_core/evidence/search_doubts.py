@@ -13,6 +13,7 @@ from copytrade_core.evidence.conclusion import TRADES_COUNT_MIN
 from copytrade_core.evidence.search_inputs import SearchReportInputs
 from copytrade_core.evidence.search_landscape import ParameterWeight
 from copytrade_core.evidence.search_series import TrainAndValidation
+from copytrade_core.evidence.search_trials import once
 from copytrade_core.model.bar import PriceOrigin
 from copytrade_core.model.trial import TrialStatus
 from copytrade_core.model.units import money_to_float
@@ -156,13 +157,13 @@ def _edges(inputs: SearchReportInputs, weights: Sequence[ParameterWeight]) -> Do
 
 
 def _searches(inputs: SearchReportInputs) -> Doubt | None:
-    others = inputs.totals.trials_count - len({trial.trial_id for trial in inputs.trials})
+    others = inputs.totals.trials_count - len(once(inputs.trials))
     if others <= 0:
         return None
     return Doubt(
         title="Not the first try",
-        text=f"{others:,} other distinct trials were made on this data, by other searches or by hand; the figures "
-        f"about luck count all {inputs.totals.trials_count:,}.",
+        text=f"Other searches or tries by hand on this data made {others:,} more; the figures about luck count all "
+        f"{inputs.totals.trials_count:,} distinct trials.",
     )
 
 
@@ -181,7 +182,7 @@ def _aborted(inputs: SearchReportInputs) -> Doubt | None:
     count = sum(trial.status is TrialStatus.ABORTED for trial in inputs.trials)
     if not count:
         return None
-    return Doubt(title="Trials that could not be evaluated", text=f"{count:,} trials have no figures; reasons below.")
+    return Doubt(title="Trials without figures", text=f"{count:,} could not be evaluated; the reasons stand below.")
 
 
 def _shortfall(inputs: SearchReportInputs) -> Doubt | None:
@@ -193,5 +194,5 @@ def _funding(inputs: SearchReportInputs) -> Doubt | None:
         return None
     return Doubt(
         title="Funding is left out",
-        text="Its rates are not stored around every trade, so policies that hold for long look better than they are.",
+        text="Its rates are not stored around every trade: what holding for long costs or earns is not in any figure.",
     )

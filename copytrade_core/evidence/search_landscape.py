@@ -17,6 +17,8 @@ from copytrade_core.evidence.search_trials import objective_of, sampled
 from copytrade_core.model.bar import Float64s, Int64s
 from copytrade_core.model.trial import Trial
 
+BEYOND_NOTHING = (None, "none", "0")
+"""Values beside which there is no other, whatever the space: at these a parameter is not at its edge."""
 SEVERAL = "several at once"
 """The label of neighbours that differ in more than one parameter."""
 
@@ -187,7 +189,7 @@ def _weight(
         best_high=grid.texts[used[-1]] if used else None,
         grid_low=grid.texts[0],
         grid_high=grid.texts[-1],
-        is_at_edge=judged is not None and judged in (grid.texts[0], grid.texts[-1]),
+        is_at_edge=judged in (grid.texts[0], grid.texts[-1]) and judged not in BEYOND_NOTHING,
     )
 
 

@@ -37,6 +37,8 @@ class SharpeSpread:
     expected_maximum: float | None
     judged: float | None
     trials_count: int
+    lowest: float
+    highest: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +69,8 @@ def sharpe_spread(inputs: SearchReportInputs) -> SharpeSpread | None:
         expected_maximum=None if figures is None else figures.sharpe_expected_maximum,
         judged=None if figures is None else figures.sharpe,
         trials_count=len(known),
+        lowest=float(known.min()),
+        highest=float(known.max()),
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from copytrade_core.evidence.search_inputs import FinalistRecord, ParameterGrid, Parameters, SearchReportInputs
-from copytrade_core.evidence.search_trials import objective_of, sampled
+from copytrade_core.evidence.search_trials import objective_of, once, sampled
 from copytrade_core.model.bar import Float64s, Int64s
 from copytrade_core.model.trial import Trial, TrialMetrics, TrialStatus
 
@@ -145,7 +145,7 @@ def train_and_validation(inputs: SearchReportInputs) -> TrainAndValidation:
     finalists = {one.trial.trial_id: one for one in inputs.finalists}
     points: list[PartPoint] = []
     drawn: list[tuple[float, float]] = []
-    for trial in _once(inputs.trials):
+    for trial in once(inputs.trials):
         finalist = finalists.get(trial.trial_id)
         found = finalist.validation if finalist else inputs.validation_sample.get(trial.trial_id)
         if trial.status is not TrialStatus.COMPLETE or trial.metrics is None or found is None:
@@ -203,16 +203,6 @@ def _part_point(number: int, kind: str, train: TrialMetrics, validation: TrialMe
         validation_net_usdt=round(validation.net_pnl_usdt, 2),
         validation_trades_count=validation.trades_count,
     )
-
-
-def _once(trials: Sequence[Trial]) -> list[Trial]:
-    """Every policy once, by its longest span."""
-    longest: dict[str, Trial] = {}
-    for trial in trials:
-        known = longest.get(trial.trial_id)
-        if known is None or trial.signals_count > known.signals_count:
-            longest[trial.trial_id] = trial
-    return list(longest.values())
 
 
 def _improvements(trials: Sequence[Trial]) -> list[tuple[int, float]]:

@@ -92,12 +92,13 @@ def objective_of(trial: Trial) -> float | None:
 
 
 def counts_of_trials(trials: Sequence[Trial], everything: TrialTotals) -> TrialCounts:
-    """Counts the trials of one search."""
-    reasons = Counter(reason for trial in trials for reason in {without_number(text) for text in trial.reasons})
+    """Counts the trials of one search, every policy once by its longest span."""
+    distinct = once(trials)
+    reasons = Counter(reason for trial in distinct for reason in {without_number(text) for text in trial.reasons})
     return TrialCounts(
-        this_search_count=len(trials),
-        by_status=_counted(trial.status.value for trial in trials),
-        by_origin=_counted(trial.origin.value for trial in trials),
+        this_search_count=len(distinct),
+        by_status=_counted(trial.status.value for trial in distinct),
+        by_origin=_counted(trial.origin.value for trial in distinct),
         reasons=tuple(
             ReasonCount(reason=reason, trials_count=count)
             for reason, count in sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
@@ -161,6 +162,16 @@ def trial_row(trial: Trial) -> TrialRow:
 def finalist_rows(inputs: SearchReportInputs) -> tuple[FinalistRow, ...]:
     """The finalists, best first."""
     return tuple(_finalist_row(one, is_champion=one is inputs.champion) for one in inputs.finalists)
+
+
+def once(trials: Sequence[Trial]) -> list[Trial]:
+    """Every policy once, by its longest span: a finalist's neighbour that had been left behind is tried again."""
+    longest: dict[str, Trial] = {}
+    for trial in trials:
+        known = longest.get(trial.trial_id)
+        if known is None or trial.signals_count > known.signals_count:
+            longest[trial.trial_id] = trial
+    return list(longest.values())
 
 
 def sampled(trials: Sequence[Trial]) -> list[Trial]:
