@@ -173,11 +173,11 @@ def rank_correlation(pairs: Float64s) -> float | None:
 
 
 def indices_in(places: Sequence[tuple[str, Mapping[str, int]]], parameters: Parameters) -> tuple[int, ...] | None:
-    """Where parameters stand on the grids; None for those of no point (the base strategy itself)."""
+    """Where parameters stand on the grids; None for those of no point (the base strategy itself), and without grids."""
     given = dict(parameters)
     found = [index.get(given.get(name, "")) for name, index in places]
     known = [index for index in found if index is not None]
-    return tuple(known) if len(known) == len(found) else None
+    return tuple(known) if known and len(known) == len(found) else None
 
 
 def places_of(grids: Sequence[ParameterGrid]) -> list[tuple[str, Mapping[str, int]]]:
