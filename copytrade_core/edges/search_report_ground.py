@@ -53,7 +53,8 @@ def map_plot(document: Document) -> Plot | None:
             "yanchor": "bottom",
         },
         **({"colorscale": LITTLE_TO_MUCH} if min(values) >= 0 else {"colorscale": LOSS_TO_GAIN, "zmid": 0}),
-        "hovertemplate": "%{customdata}<br>median %{z:.3~g}<extra></extra>",
+        "hovertemplate": f"{parameter_name(x['name'])} %{{customdata[0]}}<br>{parameter_name(y['name'])} "
+        "%{customdata[1]}<br>%{customdata[2]:,} of %{customdata[3]:,} came through<br>median %{z:.3~g}<extra></extra>",
     }
     layout = {
         "xaxis": _grid_axis(x),
@@ -78,15 +79,11 @@ def _empty_marks(shown: Mapping[str, Any]) -> list[list[str]]:
     ]
 
 
-def _cell_words(shown: Mapping[str, Any]) -> list[list[str]]:
-    x, y = shown["x"], shown["y"]
+def _cell_words(shown: Mapping[str, Any]) -> list[list[list[str | int]]]:
+    """Values and counts of every cell, for its label."""
+    xs, ys = ([parameter_value(shown[name]["name"], text) for text in shown[name]["texts"]] for name in ("x", "y"))
     return [
-        [
-            f"{parameter_name(x['name'])} {parameter_value(x['name'], x['texts'][i])}<br>"
-            f"{parameter_name(y['name'])} {parameter_value(y['name'], y['texts'][j])}<br>"
-            f"{shown['complete_counts'][j][i]:,} of {tried:,} came through"
-            for i, tried in enumerate(row)
-        ]
+        [[xs[i], ys[j], shown["complete_counts"][j][i], tried] for i, tried in enumerate(row)]
         for j, row in enumerate(shown["tried_counts"])
     ]
 
