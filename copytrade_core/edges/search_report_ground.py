@@ -24,7 +24,7 @@ LOSS_TO_GAIN = [[0, "@orange"], [0.5, "@middle"], [1, "@blue"]]
 LITTLE_TO_MUCH = [[0, "@middle"], [1, "@blue"]]
 SHOWN_FROM = -1.0
 """A neighbour that loses more than the judged policy gains is counted, not drawn."""
-TICKS_MAX = 12
+TICKS_MAX = 9
 """Labels of one axis of the map; more would run into each other."""
 
 
@@ -39,6 +39,8 @@ def map_plot(document: Document) -> Plot | None:
         return None
     cells = {
         "type": "heatmap",
+        "x": _edges(shown, "x"),
+        "y": _edges(shown, "y"),
         "z": shown["objectives"],
         "text": _empty_marks(shown),
         "texttemplate": "%{text}",
@@ -57,10 +59,13 @@ def map_plot(document: Document) -> Plot | None:
         "%{customdata[1]}<br>%{customdata[2]:,} of %{customdata[3]:,} came through<br>median %{z:.3~g}<extra></extra>",
     }
     layout = {
-        "xaxis": _grid_axis(x),
-        "yaxis": _grid_axis(y),
-        "height": 190 + max(240, 24 * min(len(y["texts"]), 20)),
-        "legend": {"orientation": "h", "x": 0, "y": -0.16, "yanchor": "top"},
+        "xaxis": {**_grid_axis(x), "tickangle": 0},
+        # Without a stand-off the title would run into wide labels.
+        "yaxis": {**_grid_axis(y), "title": {"text": parameter_name(y["name"]), "standoff": 12}},
+        "height": 210 + max(240, 24 * min(len(y["texts"]), 20)),
+        "annotations": [_under_the_axis(parameter_name(x["name"]))],
+        "margin": {"l": 8, "r": 8, "t": 10, "b": 84},
+        "legend": {"orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom"},
     }
     return Plot(
         name="map",
@@ -79,13 +84,41 @@ def _empty_marks(shown: Mapping[str, Any]) -> list[list[str]]:
     ]
 
 
+def _edges(shown: Mapping[str, Any], name: str) -> list[float]:
+    """Edges of the cells along one side, in grid indices: the last cell may hold fewer values."""
+    count, step = len(shown[name]["texts"]), shown[f"{name}_step"]
+    return [*(index - 0.5 for index in range(0, count, step)), count - 0.5]
+
+
+def _cell_names(shown: Mapping[str, Any], name: str) -> list[str]:
+    grid, step = shown[name], shown[f"{name}_step"]
+    values = [parameter_value(grid["name"], text) for text in grid["texts"]]
+    groups = [values[start : start + step] for start in range(0, len(values), step)]
+    return [group[0] if len(group) == 1 else f"{group[0]} to {group[-1]}" for group in groups]
+
+
 def _cell_words(shown: Mapping[str, Any]) -> list[list[list[str | int]]]:
     """Values and counts of every cell, for its label."""
-    xs, ys = ([parameter_value(shown[name]["name"], text) for text in shown[name]["texts"]] for name in ("x", "y"))
+    xs, ys = _cell_names(shown, "x"), _cell_names(shown, "y")
     return [
         [[xs[i], ys[j], shown["complete_counts"][j][i], tried] for i, tried in enumerate(row)]
         for j, row in enumerate(shown["tried_counts"])
     ]
+
+
+def _under_the_axis(title: str) -> Figure:
+    """The title below the labels: with a legend below it, an axis sets its own among them."""
+    return {
+        "text": title,
+        "x": 0.5,
+        "y": 0,
+        "xref": "paper",
+        "yref": "paper",
+        "yanchor": "top",
+        "yshift": -26,
+        "showarrow": False,
+        "font": {"size": 14},
+    }
 
 
 def _grid_axis(grid: Mapping[str, Any]) -> Figure:
@@ -96,7 +129,7 @@ def _grid_axis(grid: Mapping[str, Any]) -> Figure:
         {*range(0, count, step), count - 1} - ({(count - 1) // step * step} if (count - 1) % step else set())
     )
     return {
-        "title": {"text": parameter_name(grid["name"]), "standoff": 10},
+        "automargin": True,
         "tickvals": shown,
         "ticktext": [parameter_tick(grid["name"], grid["texts"][index]) for index in shown],
         "range": [-0.5, count - 0.5],

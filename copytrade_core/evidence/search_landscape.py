@@ -19,6 +19,8 @@ from copytrade_core.model.trial import Trial
 
 BEYOND_NOTHING = (None, "none", "0")
 """Values beside which there is no other, whatever the space: at these a parameter is not at its edge."""
+CELLS_MAX = 20
+"""Cells along one side of the map."""
 SEVERAL = "several at once"
 """The label of neighbours that differ in more than one parameter."""
 
@@ -74,13 +76,17 @@ class PlateauView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LandscapeMap:
-    """The two parameters that explain most. Cells are `[y][x]` by grid index; None = nobody there came through.
+    """The two parameters that explain most. Cells are `[y][x]`; None = nobody there came through.
 
-    `objectives` are medians over the complete sampled trials of a cell, `tried_counts` all sampled trials there.
+    A cell holds `x_step` by `y_step` neighbouring values (the last one what is left): cells of a fine grid would hold
+    one trial each. `objectives` are medians over the complete sampled trials of a cell, `tried_counts` all sampled
+    trials there. `judged_x` and `judged_y` are indices into the grids.
     """
 
     x: ParameterGrid
     y: ParameterGrid
+    x_step: int
+    y_step: int
     objectives: tuple[tuple[float | None, ...], ...]
     complete_counts: tuple[tuple[int, ...], ...]
     tried_counts: tuple[tuple[int, ...], ...]
@@ -146,20 +152,24 @@ def landscape_map(inputs: SearchReportInputs, weights: Sequence[ParameterWeight]
         return None
     x, y = (next(grid for grid in inputs.grids if grid.name == name) for name in known[:2])
     places = places_of((x, y))
-    cells: dict[tuple[int, ...], list[float]] = {}
-    tried: dict[tuple[int, ...], int] = {}
+    steps = tuple(-(-len(grid.texts) // CELLS_MAX) for grid in (x, y))
+    cells: dict[tuple[int, int], list[float]] = {}
+    tried: dict[tuple[int, int], int] = {}
     for trial in sampled(inputs.trials):
         place = indices_in(places, trial.parameters)
         if place is not None:
-            tried[place] = tried.get(place, 0) + 1
+            cell = (place[0] // steps[0], place[1] // steps[1])
+            tried[cell] = tried.get(cell, 0) + 1
             value = objective_of(trial)
             if value is not None:
-                cells.setdefault(place, []).append(value)
+                cells.setdefault(cell, []).append(value)
     judged = indices_in(places, inputs.judged.trial.parameters) if inputs.judged else None
-    columns, rows = range(len(x.texts)), range(len(y.texts))
+    columns, rows = (range(-(-len(grid.texts) // step)) for grid, step in zip((x, y), steps, strict=True))
     return LandscapeMap(
         x=x,
         y=y,
+        x_step=steps[0],
+        y_step=steps[1],
         objectives=tuple(tuple(_median(cells.get((i, j), [])) for i in columns) for j in rows),
         complete_counts=tuple(tuple(len(cells.get((i, j), [])) for i in columns) for j in rows),
         tried_counts=tuple(tuple(tried.get((i, j), 0) for i in columns) for j in rows),

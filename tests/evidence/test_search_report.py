@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
 from copytrade_core.evidence.search_conclusion import merged
-from copytrade_core.evidence.search_inputs import BasePolicy, HoldoutNote, LuckLimits
+from copytrade_core.evidence.search_inputs import BasePolicy, HoldoutNote, LuckLimits, ParameterGrid
 from copytrade_core.evidence.search_landscape import explained_ratio
 from copytrade_core.evidence.search_luck import binned
 from copytrade_core.evidence.search_report import search_report, search_report_document
@@ -150,6 +150,28 @@ def test_the_map_holds_the_median_of_every_cell_and_counts_all_that_were_tried()
         if all(dict(t.parameters)[shown[axis]["name"]] == here[shown[axis]["name"]] for axis in "xy")
     ]
     assert shown["objectives"][y][x] == pytest.approx(float(np.median(cell)), rel=1e-3)
+
+
+def test_a_fine_grid_is_drawn_in_cells_of_several_values_and_loses_no_trial():
+    fine = ParameterGrid(name="exit.ttl_hours", texts=tuple(str(hour) for hour in range(1, 73)))
+    many = [
+        trial_at(
+            (i % 5, 0, i % 4),
+            i,
+            trial_id=f"{i:064x}",
+            parameters=(("exit.tp", GRIDS[0].texts[i % 5]), (fine.name, fine.texts[i % 72])),
+        )
+        for i in range(720)
+    ]
+    shown = document(trials=many, grids=(GRIDS[0], fine), finalists=(), champion_trial_id=None, overfitting=None)[
+        "landscape"
+    ]
+    sides = {shown[axis]["name"]: (shown[f"{axis}_step"], axis) for axis in "xy"}
+    assert sides["exit.ttl_hours"][0] == 4
+    assert sides["exit.tp"][0] == 1
+    cells = len(shown["tried_counts"][0]), len(shown["tried_counts"])
+    assert sorted(cells) == [5, 18]
+    assert sum(sum(row) for row in shown["tried_counts"]) == 720
 
 
 def test_every_neighbour_stands_in_the_row_of_the_parameter_that_moved():
