@@ -34,10 +34,35 @@ def map_plot(document: Document) -> Plot | None:
     if shown is None:
         return None
     x, y = shown["x"], shown["y"]
+    cells = _cells(document)
+    if cells is None:
+        return None
+    layout = {
+        "xaxis": {**_grid_axis(x), "tickangle": 0},
+        # Without a stand-off the title would run into wide labels.
+        "yaxis": {**_grid_axis(y), "title": {"text": parameter_name(y["name"]), "standoff": 12}},
+        "height": 210 + max(240, 24 * min(len(y["texts"]), 20)),
+        "annotations": [_under_the_axis(parameter_name(x["name"]))],
+        "margin": {"l": 8, "r": 8, "t": 10, "b": 84},
+        "legend": {"orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom"},
+    }
+    return Plot(
+        name="map",
+        title="The ground around it: the two parameters that matter most",
+        note="Colour: the middle trial of each cell, whatever its other parameters were. A broad strong patch around "
+        "the star is a plateau; one strong cell among weak ones is luck. A dot in a cell: tried, but none came "
+        "through; empty: not tried.",
+        figure={"data": [cells, *_map_marks(document)], "layout": layout},
+    )
+
+
+def _cells(document: Document) -> Figure | None:
+    shown = document["landscape"]
+    x, y = shown["x"], shown["y"]
     values = [value for row in shown["objectives"] for value in row if value is not None]
     if not values:
         return None
-    cells = {
+    return {
         "type": "heatmap",
         "x": _edges(shown, "x"),
         "y": _edges(shown, "y"),
@@ -58,23 +83,6 @@ def map_plot(document: Document) -> Plot | None:
         "hovertemplate": f"{parameter_name(x['name'])} %{{customdata[0]}}<br>{parameter_name(y['name'])} "
         "%{customdata[1]}<br>%{customdata[2]:,} of %{customdata[3]:,} came through<br>median %{z:.3~g}<extra></extra>",
     }
-    layout = {
-        "xaxis": {**_grid_axis(x), "tickangle": 0},
-        # Without a stand-off the title would run into wide labels.
-        "yaxis": {**_grid_axis(y), "title": {"text": parameter_name(y["name"]), "standoff": 12}},
-        "height": 210 + max(240, 24 * min(len(y["texts"]), 20)),
-        "annotations": [_under_the_axis(parameter_name(x["name"]))],
-        "margin": {"l": 8, "r": 8, "t": 10, "b": 84},
-        "legend": {"orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom"},
-    }
-    return Plot(
-        name="map",
-        title="The ground around it: the two parameters that matter most",
-        note="Colour: the middle trial of each cell, whatever its other parameters were. A broad strong patch around "
-        "the star is a plateau; one strong cell among weak ones is luck. A dot in a cell: tried, but none came "
-        "through; empty: not tried.",
-        figure={"data": [cells, *_map_marks(document)], "layout": layout},
-    )
 
 
 def _empty_marks(shown: Mapping[str, Any]) -> list[list[str]]:

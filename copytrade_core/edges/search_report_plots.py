@@ -101,9 +101,33 @@ def _marks(document: Document, status: str, origin: str | None, name: str, symbo
 
 def _train_and_validation(document: Document) -> Plot | None:
     both = document["validation"]
-    points: Sequence[Mapping[str, Any]] = both["points"]
-    if not points:
+    if not both["points"]:
         return None
+    correlation = both["rank_correlation"]
+    order = (
+        "too few to say whether the order holds"
+        if correlation is None
+        else f"rank correlation of the draw {correlation:+.2f} (1 = the same order on both, 0 = none)"
+    )
+    return Plot(
+        name="train validation",
+        title="Does train tell anything about validation?",
+        note=f"Right: better on train. Up: better on validation. Skill makes the cloud rise to the right; a flat or "
+        f"falling cloud says that being best on train is luck: {order}. The draw is shown for this picture "
+        "only; nothing was chosen by it.",
+        figure={
+            "data": _part_traces(both),
+            "layout": {
+                "xaxis": axis("Sharpe ratio per round trip, train", zeroline=True),
+                "yaxis": axis("Sharpe ratio per round trip, validation", zeroline=True),
+                "height": 460,
+            },
+        },
+    )
+
+
+def _part_traces(both: Mapping[str, Any]) -> list[Figure]:
+    points: Sequence[Mapping[str, Any]] = both["points"]
     looks = (
         ("draw", f"Drawn from all trials ({both['drawn_count']:,})", "circle", 5, "@grey", 0.45),
         ("struck_off", "Finalist, struck off", "x", 9, "@orange", 1),
@@ -127,27 +151,7 @@ def _train_and_validation(document: Document) -> Plot | None:
         shown = [point for point in points if point["kind"] == kind]
         if shown:
             traces.append(_part_marks(shown, name, symbol, diameter, colour, opacity))
-    correlation = both["rank_correlation"]
-    order = (
-        "too few to say whether the order holds"
-        if correlation is None
-        else f"rank correlation of the draw {correlation:+.2f} (1 = the same order on both, 0 = none)"
-    )
-    return Plot(
-        name="train validation",
-        title="Does train tell anything about validation?",
-        note=f"Right: better on train. Up: better on validation. Skill makes the cloud rise to the right; a flat or "
-        f"falling cloud means that the best on train is only lucky there: {order}. The draw is shown for this picture "
-        "only; nothing was chosen by it.",
-        figure={
-            "data": traces,
-            "layout": {
-                "xaxis": axis("Sharpe ratio per round trip, train", zeroline=True),
-                "yaxis": axis("Sharpe ratio per round trip, validation", zeroline=True),
-                "height": 460,
-            },
-        },
-    )
+    return traces
 
 
 def _part_marks(
