@@ -30,7 +30,7 @@ def policy_text(policy: PolicySpec, *, comment: str) -> str:
         "ttl_s": None if leave.ttl_s is None else str(leave.ttl_s),
     }
     lines = [
-        f"# {' '.join(comment.split())}",
+        f"# {_one_line(comment)}",
         f"signal = {_quoted(policy.signal)}",
         "",
         "[entry]",
@@ -85,4 +85,8 @@ def _plain(value: Decimal) -> str:
 
 def _quoted(text: str) -> str:
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+    return '"' + "".join(sign if sign.isprintable() else f"\\U{ord(sign):08x}" for sign in escaped) + '"'
+
+
+def _one_line(comment: str) -> str:
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in comment).split())
