@@ -19,41 +19,39 @@ BRANCH = 16
 """Children of a tree node: sixteen int32 fill one cache line."""
 NEVER = 2**31 - 1
 """Above every price and every mirrored price."""
-COARSE_COUNT = 256
-"""Blocks of about this many per history bound the portfolio before any bar is looked at; they fit into L1 cache."""
+COARSE_COUNT = 512
+"""A history has up to so many coarse blocks, which bound the portfolio before any bar is looked at: they stay in cache."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PreparedMarkets:
     """Bars of all markets on one gapless grid of bars, and the trees over them.
 
-    A short is a long on the mirrored market (prices negated), so every market has two rows: `2m` as it is, `2m + 1`
-    mirrored. Trees hold their levels one after the other (`offsets`): level 0 are the bars, a node of the next level
-    covers `BRANCH` nodes; `low` and `close_min` hold minima, `high` maxima. Where a market has no bar nothing is ever
-    touched. int32 ticks throughout; times are bars since `first_bar` (`open_time_ms / interval_ms`).
+    `nodes` int32 `(markets, 4 x nodes)` holds four numbers a node: lowest low, minus highest high, lowest close, minus
+    highest close. All four are minima, and a short, judged as a long at negated prices, reads the second of each pair
+    where a long reads the first. First come the bars themselves, then one tree level after the other (`offsets`, in
+    nodes; a node covers `BRANCH` of the level below), then from `blocks_at` on the coarse blocks of `1 << block_shift`
+    bars. Where a market has no bar nothing is ever touched. `open` int32 has shape `(markets, n_bars)`.
 
-    `open` and `close` have shape `(markets, n_bars)`; `low`, `high`, `close_min` `(2 markets, nodes)`; the coarse ones
-    `(2 markets, blocks)` with blocks of `1 << coarse_shift` bars. `rules` has a row (money per tick and step, minimum
-    steps, minimum notional) per market. Funding is sorted by market and time: `funding_start` `(markets + 1,)`,
-    `funding_bar`, `funding_rate`, `funding_slot` (index into `funding_bars`, the distinct bars with a payment).
+    Times are bars since `first_bar` (`open_time_ms / interval_ms`). `rules` has a row (money per tick and step, fewest
+    steps, least notional) per market. Funding is sorted by market and time: `funding_start` `(markets + 1,)`,
+    `funding_bar`, `funding_rate`, `funding_price` (the bar's open), `funding_slot` (index into `funding_bars`, the
+    distinct bars with a payment).
     """
 
     names: tuple[str, ...]
     interval_ms: int
     first_bar: int
     open: Int32s
-    close: Int32s
-    low: Int32s
-    high: Int32s
-    close_min: Int32s
+    nodes: Int32s
     offsets: Int64s
-    coarse_shift: int
-    coarse_low: Int32s
-    coarse_close_min: Int32s
+    block_shift: int
+    blocks_at: int
     rules: Int64s
     funding_start: Int64s
     funding_bar: Int64s
     funding_rate: Int64s
+    funding_price: Int64s
     funding_slot: Int64s
     funding_bars: Int64s
 
@@ -62,9 +60,13 @@ class PreparedMarkets:
         """Bars of the grid."""
         return self.open.shape[1]
 
+    def bar_column(self, market: int, column: int) -> Int32s:
+        """One of the four numbers of every bar of a market."""
+        return self.nodes[market, column : 4 * self.bars_count : 4]
+
 
 def prepare_markets(data: MarketData, interval_ms: int) -> PreparedMarkets:
-    """Lay all bars on one grid and build the trees; about 12 bytes per bar, side and tree.
+    """Lay all bars on one grid and build the trees; about 21 bytes per bar.
 
     Raises:
         BadInput: bars of another interval, or none at all.
@@ -82,24 +84,20 @@ def prepare_markets(data: MarketData, interval_ms: int) -> PreparedMarkets:
     first_bar = min(series.start_ms for series in some) // interval_ms
     count = max(series.end_ms for series in some) // interval_ms - first_bar
     padded = -(-count // BRANCH) * BRANCH
-    columns = {field: _on_grid([data.bars[n] for n in names], field, first_bar, padded) for field in PRICES}
-    absent = columns["open"] == 0
-    sides = {field: _both_sides(columns, field, absent) for field in ("low", "high", "close")}
-    offsets = _offsets(padded)
-    shift = max(4, (count // COARSE_COUNT).bit_length())
+    offsets, shift = _offsets(padded), max(4, (count // COARSE_COUNT).bit_length())
+    opens = np.zeros((len(names), padded), dtype=np.int32)
+    nodes = np.full((len(names), 4 * (int(offsets[-1]) + -(-padded >> shift))), NEVER, dtype=np.int32)
+    for row, name in enumerate(names):
+        _lay_out(data.bars[name], first_bar, opens[row], nodes[row].reshape(-1, 4), offsets, shift)
     return PreparedMarkets(
         names=names,
         interval_ms=interval_ms,
         first_bar=first_bar,
-        open=columns["open"],
-        close=columns["close"],
-        low=_tree(sides["low"], offsets, np.minimum),
-        high=_tree(sides["high"], offsets, np.maximum),
-        close_min=_tree(sides["close"], offsets, np.minimum),
+        open=opens,
+        nodes=nodes,
         offsets=offsets,
-        coarse_shift=shift,
-        coarse_low=_blocks(sides["low"], shift),
-        coarse_close_min=_blocks(sides["close"], shift),
+        block_shift=shift,
+        blocks_at=int(offsets[-1]),
         rules=np.array(
             [
                 (rule.money_per_tick_step, max(1, rule.min_quantity), rule.min_notional)
@@ -107,29 +105,20 @@ def prepare_markets(data: MarketData, interval_ms: int) -> PreparedMarkets:
             ],
             dtype=np.int64,
         ),
-        **_funding([data.funding.get(name) for name in names], interval_ms, first_bar),
+        **_funding([data.funding.get(name) for name in names], interval_ms, first_bar, opens),
     )
 
 
-PRICES = ("open", "high", "low", "close")
-
-
-def _on_grid(all_series: Sequence[BarSeries], field: str, first_bar: int, padded: int) -> Int32s:
-    """Prices by bar of the grid, 0 where there is no bar; shape `(markets, padded)`."""
-    out = np.zeros((len(all_series), padded), dtype=np.int32)
-    for row, series in enumerate(all_series):
-        out[row, series.open_time_ms // series.interval_ms - first_bar] = getattr(series, field)
-    return out
-
-
-def _both_sides(columns: dict[str, Int32s], field: str, absent: np.ndarray) -> Int32s:
-    """Rows as they are and mirrored, in turn; where there is no bar a price that no search can find."""
-    mirrored = {"low": "high", "high": "low", "close": "close"}[field]
-    out = np.empty((2 * len(absent), absent.shape[1]), dtype=np.int32)
-    out[0::2] = columns[field]
-    out[1::2] = -columns[mirrored]
-    out[np.repeat(absent, 2, axis=0)] = -NEVER if field == "high" else NEVER
-    return out
+def _lay_out(series: BarSeries, first_bar: int, opens: Int32s, nodes: Int32s, offsets: Int64s, shift: int) -> None:
+    """Bars, levels and blocks of one market, written into its rows; nodes have shape `(nodes, 4)`."""
+    at = series.open_time_ms // series.interval_ms - first_bar
+    opens[at] = series.open
+    nodes[at] = np.stack((series.low, -series.high, series.close, -series.close), axis=1)
+    for level in range(1, len(offsets) - 1):
+        below = nodes[offsets[level - 1] : offsets[level]].reshape(-1, BRANCH, 4).min(axis=1)
+        nodes[offsets[level] : offsets[level] + len(below)] = below
+    starts = np.arange(0, len(opens), 1 << shift)
+    nodes[offsets[-1] : offsets[-1] + len(starts)] = np.minimum.reduceat(nodes[: len(opens)], starts, axis=0)
 
 
 def _offsets(padded: int) -> Int64s:
@@ -140,35 +129,26 @@ def _offsets(padded: int) -> Int64s:
     return np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
 
 
-def _tree(leaves: Int32s, offsets: Int64s, of: np.ufunc) -> Int32s:
-    nothing = -NEVER if of is np.maximum else NEVER
-    out = np.full((len(leaves), int(offsets[-1])), nothing, dtype=np.int32)
-    out[:, : leaves.shape[1]] = leaves
-    for level in range(1, len(offsets) - 1):
-        below = out[:, offsets[level - 1] : offsets[level]]
-        nodes = of.reduce(below.reshape(len(leaves), -1, BRANCH), axis=2)
-        out[:, offsets[level] : offsets[level] + nodes.shape[1]] = nodes
-    return out
-
-
-def _blocks(leaves: Int32s, shift: int) -> Int32s:
-    starts = np.arange(0, leaves.shape[1], 1 << shift)
-    return np.ascontiguousarray(np.minimum.reduceat(leaves, starts, axis=1))
-
-
-def _funding(all_series: Sequence[FundingSeries | None], interval_ms: int, first_bar: int) -> dict[str, Int64s]:
+def _funding(
+    all_series: Sequence[FundingSeries | None], interval_ms: int, first_bar: int, opens: Int32s
+) -> dict[str, Int64s]:
     """Payments by market and time; one is due at the open of the bar in which it falls."""
     bars = [
         np.zeros(0, dtype=np.int64) if series is None else series.time_ms // interval_ms - first_bar
         for series in all_series
     ]
     rates = [np.zeros(0, dtype=np.int64) if series is None else series.rate for series in all_series]
+    prices = [
+        np.where((bar >= 0) & (bar < opens.shape[1]), row[np.clip(bar, 0, opens.shape[1] - 1)], 0)
+        for bar, row in zip(bars, opens, strict=True)
+    ]
     bar = np.concatenate(bars)
     distinct, slot = np.unique(bar, return_inverse=True)
     return {
         "funding_start": np.concatenate(([0], np.cumsum([len(each) for each in bars]))).astype(np.int64),
         "funding_bar": bar.astype(np.int64),
         "funding_rate": np.concatenate(rates).astype(np.int64),
+        "funding_price": np.concatenate(prices).astype(np.int64),
         "funding_slot": slot.astype(np.int64),
         "funding_bars": distinct.astype(np.int64),
     }

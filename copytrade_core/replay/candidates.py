@@ -121,7 +121,9 @@ def _legs(policy: PolicySpec, shares: Sequence[Fraction], number: int) -> tuple[
 
 def _levels(policy: PolicySpec, side: Side, number: int) -> list[int]:
     found = list(level_ratios(policy.ladder, side))
-    _refuse(number, "ladder.steps", f"reach beyond {RATIO_MAX / LEVEL_SCALE:.2f} x", when=max(found, default=0) > RATIO_MAX)
+    _refuse(
+        number, "ladder.steps", f"reach beyond {RATIO_MAX / LEVEL_SCALE:.2f} x", when=max(found, default=0) > RATIO_MAX
+    )
     return found + [0] * (RUNGS_MAX - len(found))
 
 

@@ -15,8 +15,10 @@ import numpy as np
 
 from copytrade_core.model.bar import BarSeries, Int64s
 from copytrade_core.model.episode import Episode, Provenance
+from copytrade_core.model.fill import FillModel
 from copytrade_core.model.market_data import MarketData
 from copytrade_core.model.policy import PolicySpec, SignalMode
+from copytrade_core.model.round_trip import ReplaySpec
 from copytrade_core.model.source_event import SourceClosed, SourceOpened
 from copytrade_core.model.units import money_from_decimal, ticks_nearest
 from copytrade_core.replay.arrays import PreparedMarkets
@@ -59,16 +61,23 @@ SIGNAL_COLUMNS = (
     "close_known_ms",
     "close_bar",
     "lead_margin",
-    "rank",
+    "paid_until_bar",
+    "mark_price",
+    "entry_price",
+    "entry_ms",
+    "first_payment",
 )
-"""Columns of a signal row. `fill_bar` is the first bar that opens at or after `known_ms`; `covered_until_ms` the first
-moment without a bar (-1: not covered at all); `close_bar` the last bar before the source's close is acted on; `rank` the
-order of the episode ids."""
+"""Columns of a signal row; the closes of every market known at the signal, then those known at its fill, follow.
+
+`fill_bar` is the first bar that opens at or after `known_ms`; `covered_until_ms` the first moment without a bar (-1: not
+covered at all); `close_bar` the last bar before the source's close is acted on. What does not depend on a policy is
+looked up here once: the bar up to which funding is paid at the signal, the mark it is judged by, the raw price and time of
+its fill, and the place of the first funding payment after it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Signals:
-    """Signals by `Source`: `rows` int64 of shape `(3, n_episodes, len(SIGNAL_COLUMNS))`.
+    """Signals by `Source`: `rows` int64 of shape `(3, n_episodes, len(SIGNAL_COLUMNS) + 2 markets)`.
 
     `events` int64 of shape `(3, n_events, 3)` are (key, episode, 0 signal | 1 close) in the order they become known,
     `events_count` how many of them each source has, `signals_count` how many are signals. A key is `bar << 12 | stage << 8`: see the kernel's stages.
@@ -80,13 +89,14 @@ class Signals:
     signals_count: Int64s
 
 
-def signals_of(episodes: Sequence[Episode], delay_s: int, data: MarketData, markets: PreparedMarkets) -> Signals:
+def signals_of(episodes: Sequence[Episode], spec: ReplaySpec, data: MarketData, markets: PreparedMarkets) -> Signals:
     """Every episode's signal under each source, episodes in the order given (that of their ids)."""
-    rows = np.zeros((len(Source), len(episodes), len(SIGNAL_COLUMNS)), dtype=np.int64)
+    rows = np.zeros((len(Source), len(episodes), len(SIGNAL_COLUMNS) + 2 * len(markets.names)), dtype=np.int64)
     rows[:, :, SIGNAL_COLUMNS.index("covered_until_ms")] = -1
     events = np.zeros((len(Source), 2 * len(episodes), 3), dtype=np.int64)
     counts, signals = np.zeros(len(Source), dtype=np.int64), np.zeros(len(Source), dtype=np.int64)
-    known = [_events_of(episode, delay_s, data) for episode in episodes]
+    at_close = spec.market_fill is FillModel.FIRST_BAR_CLOSE
+    known = [_events_of(episode, spec.delay_s, data) for episode in episodes]
     for source in Source:
         heard: list[tuple[tuple[object, bool, str], int, int, int]] = []
         for number, (episode, (opened, closed)) in enumerate(zip(episodes, known, strict=True)):
@@ -96,7 +106,8 @@ def signals_of(episodes: Sequence[Episode], delay_s: int, data: MarketData, mark
                 continue
             if source is not Source.CLOSES and closed is not None and closed.known_at < signal.known_at:
                 continue
-            rows[source, number] = _row(episode, signal, closed if follows else None, number, data, markets)
+            row = _row(episode, signal, closed if follows else None, data, markets)
+            rows[source, number] = [*row, *_looked_up(row, markets, at_close=at_close)]
             told = (signal, closed) if follows and closed is not None else (signal,)
             for kind, event in enumerate(told):
                 order = (event.known_at, isinstance(event, SourceClosed), episode.episode_id)
@@ -123,14 +134,13 @@ def _row(
     episode: Episode,
     signal: SourceOpened | SourceClosed,
     closed: SourceClosed | None,
-    rank: int,
     data: MarketData,
     markets: PreparedMarkets,
 ) -> tuple[int, ...]:
     series = data.bars.get(episode.market)
     covered = -1 if series is None else _covered_until(series, epoch_ms(signal.known_at))
     if covered < 0:
-        return tuple(-1 if name == "covered_until_ms" else 0 for name in SIGNAL_COLUMNS)
+        return tuple(-1 if name == "covered_until_ms" else 0 for name in SIGNAL_COLUMNS[:OWN_COLUMNS])
     instrument = data.instruments[episode.market]
     contrarian = isinstance(signal, SourceClosed)
     side = episode.side.opposite if contrarian else episode.side
@@ -153,7 +163,28 @@ def _row(
         close_ms,
         FAR_MS if closed is None else -(-close_ms // interval) - 1 - first,
         _lead_margin(episode),
-        rank,
+    )
+
+
+OWN_COLUMNS = SIGNAL_COLUMNS.index("paid_until_bar")
+
+
+def _looked_up(row: tuple[int, ...], markets: PreparedMarkets, *, at_close: bool) -> tuple[int, ...]:
+    """The rest of a signal row: what bars and funding say at the signal and at its fill."""
+    signal = dict(zip(SIGNAL_COLUMNS, row, strict=False))
+    market, bar = signal["market"], min(max(signal["fill_bar"], 0), markets.bars_count - 1)
+    known, rest = divmod(signal["known_ms"], markets.interval_ms)
+    seen = min(max(known - 1 - markets.first_bar, 0), markets.bars_count - 1)
+    closes = [markets.bar_column(number, 2) for number in range(len(markets.names))]
+    payments = slice(markets.funding_start[market], markets.funding_start[market + 1])
+    return (
+        known - markets.first_bar - (0 if rest else 1),
+        int(closes[market][seen]),
+        int(closes[market][bar] if at_close else markets.open[market, bar]),
+        (bar + markets.first_bar + int(at_close)) * markets.interval_ms,
+        int(markets.funding_start[market] + np.searchsorted(markets.funding_bar[payments], bar, side="right")),
+        *(int(column[seen]) for column in closes),
+        *(int(column[bar if at_close else max(bar - 1, 0)]) for column in closes),
     )
 
 

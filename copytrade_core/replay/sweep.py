@@ -6,11 +6,12 @@ It counts only while it equals the reference (`equivalence.py`). What it cannot 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 
 import numpy as np
 
-from copytrade_core.model.bar import Float64s, Int32s, Int64s
+from copytrade_core.model.bar import Float64s, Int64s
 from copytrade_core.model.episode import Episode
 from copytrade_core.model.errors import BadInput, Where
 from copytrade_core.model.fill import RUNG_FILL_MODELS, FillModel
@@ -21,8 +22,8 @@ from copytrade_core.model.sweep import SweepTable
 from copytrade_core.replay.arrays import PreparedMarkets, prepare_markets
 from copytrade_core.replay.candidates import Candidates, pack
 from copytrade_core.replay.kernel import layout as at
-from copytrade_core.replay.kernel.memory import fact_row, price_rows, working_memory
-from copytrade_core.replay.kernel.run import replay_many
+from copytrade_core.replay.kernel.memory import fact_row, working_memory
+from copytrade_core.replay.kernel.run import replay_part
 from copytrade_core.replay.reference import validate, validate_policy
 from copytrade_core.replay.signals import Signals, signals_of
 
@@ -77,7 +78,6 @@ class Prepared:
     spec: ReplaySpec
     markets: PreparedMarkets
     signals: Signals
-    prices: Int32s
     facts: Int64s
 
 
@@ -99,7 +99,6 @@ def prepare(
     spec: ReplaySpec,
     data: MarketData,
     markets: PreparedMarkets | None = None,
-    prices: Int32s | None = None,
 ) -> Prepared:
     """Everything that candidates share.
 
@@ -127,8 +126,7 @@ def prepare(
         episode_ids=tuple(episode.episode_id for episode in ordered),
         spec=spec,
         markets=grid,
-        signals=signals_of(ordered, spec.delay_s, data, grid),
-        prices=price_rows(grid) if prices is None else prices,
+        signals=signals_of(ordered, spec, data, grid),
         facts=fact_row(grid, spec),
     )
 
@@ -195,19 +193,19 @@ def _replayed(prepared: Prepared, candidates: Candidates, memory: Int64s, pnl: I
     out = np.zeros((len(candidates), at.O_COLUMNS), dtype=np.int64)
     ratios = np.zeros((len(candidates), at.X_COLUMNS), dtype=np.float64)
     signals = prepared.signals
-    replay_many(
-        prepared.prices,
-        prepared.facts,
-        signals.rows,
-        signals.events,
-        signals.events_count,
-        candidates.rows,
-        candidates.ratios,
-        memory,
-        out,
-        ratios,
-        pnl,
-    )
+    shared = (prepared.markets.nodes, prepared.markets.open, prepared.facts)
+    heard = (signals.rows, signals.events, signals.events_count)
+
+    def part(first: int) -> None:
+        replay_part(
+            *shared, *heard, candidates.rows, candidates.ratios, memory[first], out, ratios, pnl, first, len(memory)
+        )
+
+    if len(memory) == 1:
+        part(0)
+    else:
+        with ThreadPoolExecutor(len(memory)) as threads:
+            _ = list(threads.map(part, range(len(memory))))
     return _table(prepared, candidates.rows[:, 0], out, ratios)
 
 
@@ -237,8 +235,9 @@ def _curve(prepared: Prepared, memory: Int64s, trips: Int64s) -> Int64s:
     cash, gross = spec.initial_equity + now[:, at.S_CASH] - funding, np.zeros(len(bars), dtype=np.int64)
     for market in range(len(grid.names)):
         net, units, longs, shorts = now[:, at.S_MARKET + at.PER_MARKET * market :][:, : at.PER_MARKET].T
-        close = grid.close[market, bars].astype(np.int64)
-        low, high = (np.where(units != 0, grid.low[2 * market + side, bars], 0).astype(np.int64) for side in (0, 1))
+        low, high, close = (
+            np.where(units != 0, grid.bar_column(market, column)[bars], 0).astype(np.int64) for column in (0, 1, 2)
+        )
         fresh = np.where(now[:, at.S_BAR] == bars, 1, 0)
         equity = equity + net * close
         gross = gross + units * close

@@ -32,6 +32,7 @@ from copytrade_core.replay.kernel.layout import (
     F_INTERVAL,
     F_MARKETS,
     F_PAY_BAR,
+    F_PAY_PRICE,
     F_PAY_RATE,
     F_PAY_SLOT,
     F_PAY_START,
@@ -41,10 +42,7 @@ from copytrade_core.replay.kernel.layout import (
     NOTIONAL_GROSS,
     NOTIONAL_GT_EQUITY,
     OUT_OF_BOUNDS,
-    P_CLOSE,
-    P_OPEN,
     PER_MARKET,
-    ROWS,
     S_BAR,
     S_CASH,
     S_FRESH,
@@ -57,13 +55,13 @@ from copytrade_core.replay.kernel.layout import (
     T_SIGN,
     T_UNIT,
 )
-from copytrade_core.replay.kernel.money import NOTIONAL_MAX, ceil_div, funding_cost
+from copytrade_core.replay.kernel.money import ceil_div, funding_cost, is_beyond_bounds
 
 DAY_MS = 86_400_000
 
 
 @function
-def pay_funding(prices, facts, memory, trade, until):
+def pay_funding(facts, memory, trade, until):
     """Book the funding of one trade that is due up to and including a bar."""
     at = memory[trade + T_PAID]
     market = memory[trade + T_MARKET]
@@ -73,8 +71,8 @@ def pay_funding(prices, facts, memory, trade, until):
     unit, sign = memory[trade + T_QUANTITY] * memory[trade + T_UNIT], memory[trade + T_SIGN]
     total = 0
     while at < end and facts[bars + at] <= until:
-        price = np.int64(prices[ROWS * market + P_OPEN, facts[bars + at]])
-        if unit > NOTIONAL_MAX // price:
+        price = facts[facts[F_PAY_PRICE] + at]
+        if is_beyond_bounds(unit, price):
             memory[A_STATUS] = OUT_OF_BOUNDS
         cost = funding_cost(price * unit, facts[facts[F_PAY_RATE] + at] * sign)
         memory[memory[A_PAID] + facts[facts[F_PAY_SLOT] + at]] += cost
@@ -86,40 +84,39 @@ def pay_funding(prices, facts, memory, trade, until):
 
 
 @function
-def pay_all(prices, facts, memory, until):
+def pay_all(facts, memory, until):
     """Book the funding of every trade that is held."""
     for index in range(memory[A_TRADES_COUNT]):
-        pay_funding(prices, facts, memory, memory[memory[A_ACTIVE] + ACTIVE * index], until)
+        pay_funding(facts, memory, np.uint64(memory[memory[A_ACTIVE] + ACTIVE * index]), until)
 
 
 @function
-def on_day(prices, facts, memory, now_ms):
+def on_day(facts, memory, now_ms):
     """Keep the cash with which the day of `now_ms` began, as `flow` does at its first step of that day."""
     day = now_ms // DAY_MS
     if day > memory[A_DAY]:
-        pay_all(prices, facts, memory, ceil_div(day * DAY_MS, facts[F_INTERVAL]) - 1 - facts[F_FIRST_BAR])
+        pay_all(facts, memory, ceil_div(day * DAY_MS, facts[F_INTERVAL]) - 1 - facts[F_FIRST_BAR])
         memory[A_DAY] = day
         memory[A_DAY_CASH] = memory[A_CASH]
 
 
 @function
-def equity_and_used(prices, facts, memory, mark):
-    """Equity, and notional held and reserved, at the closes of bar `mark`."""
+def equity_and_used(facts, memory, marks, at):
+    """Equity, and notional held and reserved, at closes that begin at `marks[at]`, one a market."""
     used = memory[A_RESERVED]
     equity = memory[A_CASH] - memory[A_SIGNED_COST]
     for market in range(facts[F_MARKETS]):
         held = memory[M_GROSS + market] + memory[M_WAITING + market]
         if held != 0:
-            price = prices[ROWS * market + P_CLOSE, mark]
+            price = marks[at + market]
             equity += memory[M_NET + market] * price
             used += held * price
     return equity, used
 
 
 @function
-def refusal(prices, facts, memory, mark, asked):
+def refusal(facts, memory, equity, used, asked):
     """Risk's answer to an entry: 0, or the first reason against it (risk/gate.py)."""
-    equity, used = equity_and_used(prices, facts, memory, mark)
     if facts[F_DAILY_LOSS_MAX] > 0 and equity - memory[A_DAY_CASH] <= -facts[F_DAILY_LOSS_MAX]:
         return DAILY_LOSS
     if facts[F_GROSS_MAX] > 0 and used + asked > facts[F_GROSS_MAX]:

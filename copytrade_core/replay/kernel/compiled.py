@@ -1,15 +1,15 @@
 """How every function of the kernel is compiled; the rest of the project never sees numba. No rule is here.
 
-Division never raises, integers wrap, no floating-point shortcut is taken, and nothing is allocated: working memory comes
-from the caller, so reference counting is off inside.
+Division never raises, integers wrap, no floating-point shortcut is taken. Nothing is allocated: working memory comes from
+the caller, so reference counting is off. Everything is inlined into one function, because passing arrays costs more than
+most of these functions do. That one gives up the interpreter's lock, so threads of the caller run it side by side.
 """
 
 from __future__ import annotations
 
-from numba import njit, prange
+from numba import njit
 
-__all__ = ["each_thread", "function", "prange"]
-
-# Only the outermost function is kept on disk, under the fingerprint of all others (fingerprint.py).
-function = njit(error_model="numpy", nogil=True, boundscheck=False, fastmath=False, _nrt=False)
-each_thread = njit(cache=True, error_model="numpy", nogil=True, boundscheck=False, fastmath=False, parallel=True)
+function = njit(error_model="numpy", nogil=True, boundscheck=False, fastmath=False, _nrt=False, forceinline=True)
+"""A function of the kernel, part of the one that is kept."""
+kept = njit(cache=True, error_model="numpy", nogil=True, boundscheck=False, fastmath=False)
+"""The outermost function: its machine code is kept on disk under the fingerprint of all others (fingerprint.py)."""

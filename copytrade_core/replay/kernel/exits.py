@@ -5,6 +5,8 @@ In mirrored ticks: a long's prices, or a short's negated, so that adverse is alw
 
 from __future__ import annotations
 
+import numpy as np
+
 from copytrade_core.replay.arrays import NEVER
 from copytrade_core.replay.kernel.compiled import function
 from copytrade_core.replay.kernel.layout import (
@@ -16,7 +18,9 @@ from copytrade_core.replay.kernel.layout import (
     C_STOP,
     F_TOUCH,
     INSIDE,
+    N_CLOSE,
     NO_MOMENT,
+    NODE,
     OUT_OF_BOUNDS,
     STAGE_SHIFT,
     STOP_LOSS,
@@ -36,8 +40,8 @@ from copytrade_core.replay.kernel.layout import (
     T_PRICE,
     T_PROFIT,
     T_QUANTITY,
-    T_ROW,
     T_RUNGS,
+    T_SIDE,
     T_SIGN,
     T_START,
     T_STOP,
@@ -45,7 +49,7 @@ from copytrade_core.replay.kernel.layout import (
     T_UNIT,
     TRAILING,
 )
-from copytrade_core.replay.kernel.money import NOTIONAL_MAX, ceil_div, offset
+from copytrade_core.replay.kernel.money import is_beyond_bounds, offset, rounded
 from copytrade_core.replay.kernel.trees import next_hit
 
 
@@ -54,7 +58,7 @@ def protect(memory, trade, candidate):
     """Stop, take-profit and the level at which a trailing stop starts, from the average entry (strategies/exits.py)."""
     sign = memory[trade + T_SIGN]
     cost, unit = memory[trade + T_COST], memory[trade + T_QUANTITY] * memory[trade + T_UNIT]
-    average = ceil_div(cost, unit) if sign > 0 else cost // unit
+    average = rounded(cost, unit, sign > 0)
     fixed, profit, start = -NEVER, NEVER, NEVER
     if candidate[C_STOP] > 0:
         fixed = sign * offset(average, -sign * candidate[C_STOP], sign < 0)
@@ -92,7 +96,7 @@ def phase_ended(memory, trade):
     if memory[trade + T_LOW] != NEVER:
         unit = memory[trade + T_QUANTITY] * memory[trade + T_UNIT]
         cost = memory[trade + T_SIGN] * memory[trade + T_COST]
-        if unit > NOTIONAL_MAX // (memory[trade + T_HIGH] if memory[trade + T_SIGN] > 0 else -memory[trade + T_LOW]):
+        if is_beyond_bounds(unit, memory[trade + T_HIGH] if memory[trade + T_SIGN] > 0 else -memory[trade + T_LOW]):
             memory[A_STATUS] = OUT_OF_BOUNDS
         memory[trade + T_MAE] = min(memory[trade + T_MAE], unit * memory[trade + T_LOW] - cost)
         memory[trade + T_MFE] = max(memory[trade + T_MFE], unit * memory[trade + T_HIGH] - cost)
@@ -105,16 +109,27 @@ def moment(bar, stage, market):
 
 
 @function
-def next_moment(prices, facts, memory, trade, candidate):
+def bar_of(nodes, market, side, bar):
+    """Low, high and close of a bar, at negated prices for side 1."""
+    at = NODE * bar
+    return (
+        np.int64(nodes[market, at + side]),
+        -np.int64(nodes[market, at + 1 - side]),
+        np.int64(nodes[market, at + N_CLOSE + side]),
+    )
+
+
+@function
+def next_moment(nodes, facts, memory, trade, candidate):
     """When the trade must be looked at next; NO_MOMENT when only the source's close can end it.
 
     Bars that change nothing but the trailing stop are dealt with on the way.
     """
     last = min(memory[trade + T_LAST_TTL], memory[trade + T_LAST_CLOSE])
-    row, market = memory[trade + T_ROW], memory[trade + T_MARKET]
-    rung, placed = memory[trade + T_FILLED], memory[trade + T_PLACED]
+    side, market = memory[trade + T_SIDE], memory[trade + T_MARKET]
+    rung, placed = np.uint64(memory[trade + T_FILLED]), memory[trade + T_PLACED]
     asks_again = placed < memory[trade + T_RUNGS]
-    has_rung, touches = rung < placed, facts[F_TOUCH] != 0
+    has_rung, touches = memory[trade + T_FILLED] < placed, facts[F_TOUCH] != 0
     pos = memory[trade + T_POS]
     while pos <= last:
         stop = pos + 1 if asks_again else last + 1
@@ -125,20 +140,20 @@ def next_moment(prices, facts, memory, trade, candidate):
             close_at = memory[trade + T_PRICE + rung] - 1
         if memory[trade + T_START] != NEVER:
             high_at = max(memory[trade + T_START], memory[trade + T_PEAK] + 1)
-        hit, lowest, highest = next_hit(prices, facts, row, pos, stop, low_at, high_at, close_at)
+        hit, lowest, highest = next_hit(nodes, facts, market, side, pos, stop, low_at, high_at, close_at)
         memory[trade + T_LOW] = min(memory[trade + T_LOW], lowest)
         memory[trade + T_HIGH] = max(memory[trade + T_HIGH], highest)
         memory[trade + T_PEAK] = max(memory[trade + T_PEAK], highest)
         pos = hit
         if hit < stop:
-            low, high = prices[row, hit], prices[row + 1, hit]
+            low, high, close = bar_of(nodes, market, side, hit)
             live = has_rung and memory[trade + T_FROM + rung] <= hit
             fills = (
                 low <= memory[trade + T_STOP]
                 or high >= memory[trade + T_PROFIT]
                 or (live and touches and low <= low_at)
             )
-            if fills or (live and prices[row + 2, hit] <= close_at and hit < last):
+            if fills or (live and close <= close_at and hit < last):
                 memory[trade + T_POS] = hit
                 return moment(hit, INSIDE, market)
             bar_ended(memory, trade, candidate, low, high)

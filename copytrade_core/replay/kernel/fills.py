@@ -82,7 +82,7 @@ from copytrade_core.replay.kernel.layout import (
     X_REALISED,
     X_SQUARES,
 )
-from copytrade_core.replay.kernel.money import FUNDING, NOTIONAL_MAX, against, fall, fee
+from copytrade_core.replay.kernel.money import FUNDING, against, fall, fee, is_beyond_bounds
 
 FNV_PRIME = 0x100000001B3
 
@@ -94,7 +94,7 @@ def enter(facts, memory, trade, bar, raw, steps, rate, leg, time_ms, is_fresh):
     price = against(raw, slippage, sign > 0)
     notional = price * steps * unit
     paid, slipped = fee(notional, rate), abs(notional - raw * steps * unit)
-    if steps * unit > NOTIONAL_MAX // max(price, raw):
+    if is_beyond_bounds(steps * unit, max(price, raw)):
         memory[A_STATUS] = OUT_OF_BOUNDS
     memory[trade + T_QUANTITY] += steps
     memory[trade + T_COST] += notional
@@ -111,11 +111,11 @@ def enter(facts, memory, trade, bar, raw, steps, rate, leg, time_ms, is_fresh):
 @function
 def add(facts, memory, trade, candidate, bar, raw, time_ms):
     """A rung fills; the exits follow the new average."""
-    rung = memory[trade + T_FILLED]
+    rung = np.uint64(memory[trade + T_FILLED])
     phase_ended(memory, trade)
     memory[A_RESERVED] -= memory[trade + T_HELD_BACK + rung]
     memory[trade + T_RESERVED] -= memory[trade + T_HELD_BACK + rung]
-    memory[trade + T_FILLED] = rung + 1
+    memory[trade + T_FILLED] += 1
     memory[trade + T_ADDS] += 1
     steps, leg = memory[trade + T_STEPS + rung], memory[trade + T_LEG + rung]
     _ = enter(facts, memory, trade, bar, raw, steps, facts[F_MAKER], leg, time_ms, False)
@@ -131,7 +131,7 @@ def close(facts, memory, trade, candidate, bar, raw, rate, why, time_ms, out, ra
     units = steps * unit
     notional = price * units
     paid, slipped = fee(notional, rate), abs(notional - raw * units)
-    if units > NOTIONAL_MAX // max(price, raw):
+    if is_beyond_bounds(units, max(price, raw)):
         memory[A_STATUS] = OUT_OF_BOUNDS
     realised = sign * (notional - memory[trade + T_COST])
     post(

@@ -1,21 +1,21 @@
 """Where everything lies in the kernel's arrays. Only places here: what they mean is said where they are made and used.
 
-Four arrays travel through the kernel. `prices` int32 `(8 markets, nodes)`: eight rows a market. `facts` int64: what all
-candidates share. `memory` int64: what one thread works with. `candidate` int64: one row of `candidates.CANDIDATE_COLUMNS`.
+Arrays that travel through the kernel: `nodes` and `opens` of `PreparedMarkets` int32; `facts` int64, what all candidates
+share; `memory` int64, what one thread works with; `candidate` int64, one row of `candidates.CANDIDATE_COLUMNS`.
 """
 
 from __future__ import annotations
 
-# --- prices: rows of a market; the mirrored three serve shorts. Columns: tree levels one after the other, then blocks.
-ROWS = 8
-P_LOW, P_HIGH, P_CLOSE = 0, 1, 2
-P_MIRRORED = 3
-P_OPEN = 6
+import numpy as np
+
+# --- nodes: a long reads N_LOW, N_HIGH, N_CLOSE; a short, at negated prices, N_HIGH, N_LOW and the one after N_CLOSE
+NODE = 4
+N_LOW, N_HIGH, N_CLOSE = 0, 1, 2
 
 # --- facts
 (F_INTERVAL, F_FIRST_BAR, F_MARKETS, F_LEVELS, F_BLOCK_SHIFT, F_BLOCKS, F_AT_CLOSE, F_TOUCH, F_TAKER, F_MAKER, F_SLIPPAGE,
- F_EQUITY, F_LEAD_BALANCE, F_GROSS_MAX, F_DAILY_LOSS_MAX, F_PAY_START, F_PAY_BAR, F_PAY_RATE, F_PAY_SLOT, F_PAY_DAYS,
- F_PAY_COUNT) = range(21)  # fmt: skip
+ F_EQUITY, F_LEAD_BALANCE, F_GROSS_MAX, F_DAILY_LOSS_MAX, F_PAY_START, F_PAY_BAR, F_PAY_RATE, F_PAY_PRICE, F_PAY_SLOT,
+ F_PAY_DAYS, F_PAY_COUNT) = range(22)  # fmt: skip
 F_LEVEL = 24
 """Column at which each tree level begins, `LEVELS_MAX + 1` places."""
 LEVELS_MAX = 8
@@ -30,8 +30,9 @@ F_SIZE = F_RULES + 3 * MARKETS_MAX
 RUNGS_MAX = 8
 
 # --- signal rows (signals.SIGNAL_COLUMNS)
-(G_MARKET, G_SIGN, G_KNOWN, G_BAR, G_AGE, G_DRIFT, G_TICKS, G_SEEDED, G_COVERED, G_CLOSE, G_CLOSE_BAR,
- G_MARGIN) = range(12)  # fmt: skip
+(G_MARKET, G_SIGN, G_KNOWN, G_BAR, G_AGE, G_DRIFT, G_TICKS, G_SEEDED, G_COVERED, G_CLOSE, G_CLOSE_BAR, G_MARGIN,
+ G_PAID_UNTIL, G_MARK, G_ENTRY, G_ENTRY_MS, G_PAYMENT, G_MARKS) = range(18)  # fmt: skip
+"""`G_MARKS` is where the closes of every market at the signal begin; those at its fill follow them."""
 
 # --- memory: the account first, then sums by market, legs of the candidate, and sections whose places the account holds
 (A_CASH, A_SIGNED_COST, A_RESERVED, A_FAILURES, A_UNTIL, A_DAY, A_DAY_CASH, A_STATUS, A_REAL, A_REAL_PEAK, A_DUE_COUNT,
@@ -43,20 +44,16 @@ M_GROSS = M_NET + MARKETS_MAX
 M_WAITING = M_GROSS + MARKETS_MAX
 M_ASKED = M_WAITING + MARKETS_MAX
 M_FREE = M_ASKED + RUNGS_MAX + 1
-M_TRADES = M_FREE + RUNGS_MAX + 1
+M_MARKS = M_FREE + RUNGS_MAX + 1
+M_TRADES = M_MARKS + MARKETS_MAX
 
-# A trade; the last six are places of one number per rung.
-(T_EPISODE, T_ROW, T_MARKET, T_SIGN, T_UNIT, T_QUANTITY, T_COST, T_ENTERED, T_FEES, T_SLIPPAGE, T_FUNDING, T_ENTRY_BAR,
+# A trade: unsigned places, since a signed one is checked for wrapping around at every access. The last six are places of one number per rung.
+(T_EPISODE, T_SIDE, T_MARKET, T_SIGN, T_UNIT, T_QUANTITY, T_COST, T_ENTERED, T_FEES, T_SLIPPAGE, T_FUNDING, T_ENTRY_BAR,
  T_ENTRY_MS, T_POS, T_STOP, T_STOP_WHY, T_PROFIT, T_START, T_PEAK, T_RUNGS, T_FILLED, T_PLACED, T_SKIPPED,
  T_SKIPPED_MONEY, T_LAST_TTL, T_LAST_CLOSE, T_MAE, T_MFE, T_LOW, T_HIGH, T_ADDS, T_LEAVING, T_WHY, T_PAID, T_REFUSED,
- T_RESERVED, T_HASH, T_TARGET, T_SCALARS) = range(39)  # fmt: skip
-T_LEG = 40
-T_PRICE = T_LEG + RUNGS_MAX
-T_STEPS = T_PRICE + RUNGS_MAX
-T_ASKED = T_STEPS + RUNGS_MAX
-T_HELD_BACK = T_ASKED + RUNGS_MAX
-T_FROM = T_HELD_BACK + RUNGS_MAX
-TRADE = T_FROM + RUNGS_MAX
+ T_RESERVED, T_HASH, T_TARGET, T_SCALARS) = (np.uint64(place) for place in range(39))  # fmt: skip
+T_LEG, T_PRICE, T_STEPS, T_ASKED, T_HELD_BACK, T_FROM = (np.uint64(40 + RUNGS_MAX * place) for place in range(6))
+TRADE = 40 + RUNGS_MAX * 6
 
 # An order that waits: when it is due, whose it is, steps, target. An active trade: its place, when it is due.
 ORDER = 4

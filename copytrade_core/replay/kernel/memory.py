@@ -4,28 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from copytrade_core.model.bar import Int32s, Int64s
+from copytrade_core.model.bar import Int64s
 from copytrade_core.model.errors import BadInput, Where
 from copytrade_core.model.fill import FillModel
 from copytrade_core.model.round_trip import ReplaySpec
 from copytrade_core.replay.arrays import PreparedMarkets
 from copytrade_core.replay.kernel import layout as at
-
-
-def price_rows(markets: PreparedMarkets) -> Int32s:
-    """Eight rows a market; a row holds the levels of its tree one after the other, then the coarse blocks."""
-    count, nodes, blocks = len(markets.names), int(markets.offsets[-1]), markets.coarse_low.shape[1]
-    out = np.zeros((at.ROWS * count, nodes + blocks), dtype=np.int32)
-    for market in range(count):
-        for mirrored in (0, 1):
-            row, source = at.ROWS * market + at.P_MIRRORED * mirrored, 2 * market + mirrored
-            out[row + at.P_LOW, :nodes] = markets.low[source]
-            out[row + at.P_HIGH, :nodes] = markets.high[source]
-            out[row + at.P_CLOSE, :nodes] = markets.close_min[source]
-            out[row + at.P_LOW, nodes:] = markets.coarse_low[source]
-            out[row + at.P_CLOSE, nodes:] = markets.coarse_close_min[source]
-        out[at.ROWS * market + at.P_OPEN, : markets.bars_count] = markets.open[market]
-    return out
 
 
 def fact_row(markets: PreparedMarkets, spec: ReplaySpec) -> Int64s:
@@ -42,6 +26,7 @@ def fact_row(markets: PreparedMarkets, spec: ReplaySpec) -> Int64s:
         at.F_PAY_START: markets.funding_start,
         at.F_PAY_BAR: markets.funding_bar,
         at.F_PAY_RATE: markets.funding_rate,
+        at.F_PAY_PRICE: markets.funding_price,
         at.F_PAY_SLOT: markets.funding_slot,
         at.F_PAY_DAYS: markets.funding_bars,
     }
@@ -51,8 +36,8 @@ def fact_row(markets: PreparedMarkets, spec: ReplaySpec) -> Int64s:
         at.F_FIRST_BAR: markets.first_bar,
         at.F_MARKETS: len(markets.names),
         at.F_LEVELS: len(markets.offsets) - 1,
-        at.F_BLOCK_SHIFT: markets.coarse_shift,
-        at.F_BLOCKS: int(markets.offsets[-1]),
+        at.F_BLOCK_SHIFT: markets.block_shift,
+        at.F_BLOCKS: markets.blocks_at,
         at.F_AT_CLOSE: int(spec.market_fill is FillModel.FIRST_BAR_CLOSE),
         at.F_TOUCH: int(spec.rung_fill is FillModel.TOUCH),
         at.F_TAKER: spec.costs.taker_fee,
@@ -80,7 +65,7 @@ def working_memory(markets: PreparedMarkets, episodes: int, threads: int, *, pnl
     """One row a thread; with places for results by episode, or for every fill and round trip, when they are wanted."""
     fills = episodes * (2 + at.RUNGS_MAX)
     width = at.S_MARKET + at.PER_MARKET * len(markets.names)
-    blocks = markets.coarse_low.shape[1]
+    blocks = markets.nodes.shape[1] // at.NODE - markets.blocks_at
     sections = {
         at.A_ACTIVE: at.ACTIVE * episodes,
         at.A_FREE: episodes,

@@ -16,27 +16,29 @@ def ceil_div(numerator, denominator):
 
 
 @function
+def rounded(scaled, unit, up):
+    """A non-negative number over a unit, up or down. Without a branch: which way is a coin toss to the processor."""
+    return (scaled + (unit - 1) * np.int64(up)) // unit
+
+
+@function
 def against(price, rate, buying):
-    if buying:
-        return ceil_div(price * (PPM + rate), PPM)
-    return max(1, price * (PPM - rate) // PPM)
+    return max(1, rounded(price * (PPM + rate * (2 * np.int64(buying) - 1)), PPM, buying))
 
 
 @function
 def offset(price, rate, buying):
-    scaled = price * (PPM + rate)
-    return max(1, ceil_div(scaled, PPM) if buying else scaled // PPM)
+    return max(1, rounded(price * (PPM + rate), PPM, buying))
 
 
 @function
 def at_level(anchor, ratio, buying):
-    scaled = anchor * ratio
-    return max(1, ceil_div(scaled, LEVEL) if buying else scaled // LEVEL)
+    return max(1, rounded(anchor * ratio, LEVEL, buying))
 
 
 @function
 def fee(notional, rate):
-    return ceil_div(notional * rate, PPM)
+    return rounded(notional * rate, PPM, True)
 
 
 @function
@@ -60,6 +62,12 @@ def under_headroom(notional, headroom):
 def funding_cost(notional, signed_rate):
     units = notional // FUNDING
     return units * signed_rate + ceil_div((notional - units * FUNDING) * signed_rate, FUNDING)
+
+
+@function
+def is_beyond_bounds(units, price):
+    """Whether a notional is larger than integer money allows; floats hold both sides exactly up to far beyond it."""
+    return np.float64(units) * np.float64(price) > NOTIONAL_MAX
 
 
 @function

@@ -7,7 +7,7 @@ import numpy as np
 from copytrade_core.replay.arrays import NEVER
 from copytrade_core.replay.kernel.account import entry_failed, equity_and_used, pay_all, refusal
 from copytrade_core.replay.kernel.compiled import function
-from copytrade_core.replay.kernel.exits import bar_ended, moment, next_moment, protect
+from copytrade_core.replay.kernel.exits import bar_ended, bar_of, moment, next_moment, protect
 from copytrade_core.replay.kernel.fills import enter
 from copytrade_core.replay.kernel.layout import (
     A_ORDERS,
@@ -36,8 +36,7 @@ from copytrade_core.replay.kernel.layout import (
     F_FIRST_BAR,
     F_INTERVAL,
     F_LEAD_BALANCE,
-    F_PAY_BAR,
-    F_PAY_START,
+    F_MARKETS,
     F_RULES,
     F_TAKER,
     F_TOUCH,
@@ -47,9 +46,15 @@ from copytrade_core.replay.kernel.layout import (
     G_CLOSE_BAR,
     G_COVERED,
     G_DRIFT,
+    G_ENTRY,
+    G_ENTRY_MS,
     G_KNOWN,
     G_MARGIN,
+    G_MARK,
     G_MARKET,
+    G_MARKS,
+    G_PAID_UNTIL,
+    G_PAYMENT,
     G_SEEDED,
     G_SIGN,
     G_TICKS,
@@ -60,10 +65,6 @@ from copytrade_core.replay.kernel.layout import (
     O_BLOCKED,
     O_SKIPPED,
     ORDER,
-    P_CLOSE,
-    P_MIRRORED,
-    P_OPEN,
-    ROWS,
     RUNGS_MAX,
     SOURCE_CLOSE,
     T_ASKED,
@@ -89,9 +90,9 @@ from copytrade_core.replay.kernel.layout import (
     T_PROFIT,
     T_REFUSED,
     T_RESERVED,
-    T_ROW,
     T_RUNGS,
     T_SCALARS,
+    T_SIDE,
     T_SIGN,
     T_SKIPPED,
     T_SKIPPED_MONEY,
@@ -119,11 +120,11 @@ def split_target(memory, candidate, target):
 
 
 @function
-def target_of(prices, facts, memory, candidate, signal, mark):
+def target_of(facts, memory, candidate, signal):
     """The target notional (strategies/sizing.py); -1 when there is none."""
     if candidate[C_SIZING] == 0:
         return candidate[C_TARGET]
-    equity, _ = equity_and_used(prices, facts, memory, mark)
+    equity, _ = equity_and_used(facts, memory, signal, G_MARKS)
     if candidate[C_SIZING] == 1:
         return share(candidate[C_TARGET], equity, facts[F_EQUITY]) if equity > 0 else -1
     if facts[F_LEAD_BALANCE] <= 0 or signal[G_MARGIN] < 0 or equity <= 0:
@@ -149,26 +150,26 @@ def is_held_back(facts, memory, candidate, signal):
 
 
 @function
-def on_signal(prices, facts, memory, candidate, signal, episode, bar, out):
+def on_signal(facts, memory, candidate, signal, episode, out):
     """A signal is held back, refused by risk, or becomes an order for its first bar."""
     if is_held_back(facts, memory, candidate, signal):
         out[O_SKIPPED] += 1
         return
-    known, market = signal[G_KNOWN], signal[G_MARKET]
-    mark = known // facts[F_INTERVAL] - 1 - facts[F_FIRST_BAR]
-    pay_all(prices, facts, memory, bar - 1 if known % facts[F_INTERVAL] == 0 else bar)
-    target = target_of(prices, facts, memory, candidate, signal, mark)
+    market = signal[G_MARKET]
+    pay_all(facts, memory, signal[G_PAID_UNTIL])
+    target = target_of(facts, memory, candidate, signal)
     if candidate[C_SIZING] != 0 and target >= 0:
         split_target(memory, candidate, target)
     unit = facts[F_RULES + 3 * market]
-    worth = prices[ROWS * market + P_CLOSE, mark] * unit
+    worth = signal[G_MARK] * unit
     steps = memory[M_FREE] // worth
     if target < 0 or steps < facts[F_RULES + 3 * market + 1] or worth * steps < facts[F_RULES + 3 * market + 2]:
         out[O_SKIPPED] += 1
         return
-    if refusal(prices, facts, memory, mark, memory[M_ASKED]) != 0:
+    equity, used = equity_and_used(facts, memory, signal, G_MARKS)
+    if refusal(facts, memory, equity, used, memory[M_ASKED]) != 0:
         out[O_BLOCKED] += 1
-        entry_failed(memory, candidate, known)
+        entry_failed(memory, candidate, signal[G_KNOWN])
         return
     order = memory[A_ORDERS] + ORDER * memory[A_ORDERS_COUNT]
     memory[A_ORDERS_COUNT] += 1
@@ -183,7 +184,6 @@ def lay_out_rungs(facts, memory, trade, candidate, levels, anchor):
     market, sign, unit = memory[trade + T_MARKET], memory[trade + T_SIGN], memory[trade + T_UNIT]
     fewest, least = facts[F_RULES + 3 * market + 1], facts[F_RULES + 3 * market + 2]
     used, room = 0, memory[trade + T_TARGET] - memory[M_ASKED]
-    at = 0
     for rung in range(candidate[C_RUNGS]):
         price = at_level(anchor, np.int64(levels[rung if sign > 0 else RUNGS_MAX + rung]), sign > 0)
         worth = price * unit
@@ -199,45 +199,35 @@ def lay_out_rungs(facts, memory, trade, candidate, levels, anchor):
             memory[trade + T_SKIPPED] += 1
             memory[trade + T_SKIPPED_MONEY] += asked
             continue
-        memory[trade + T_LEG + at], memory[trade + T_PRICE + at] = 1 + rung, sign * price
-        memory[trade + T_STEPS + at], memory[trade + T_ASKED + at] = steps, asked
-        memory[trade + T_HELD_BACK + at] = worth * steps
-        at += 1
-    memory[trade + T_RUNGS] = at
+        at = trade + np.uint64(memory[trade + T_RUNGS])
+        memory[at + T_LEG], memory[at + T_PRICE] = 1 + rung, sign * price
+        memory[at + T_STEPS], memory[at + T_ASKED] = steps, asked
+        memory[at + T_HELD_BACK] = worth * steps
+        memory[trade + T_RUNGS] += 1
 
 
 @function
-def rest_rungs(prices, facts, memory, trade, candidate, mark, now_ms, out):
+def rest_rungs(facts, memory, trade, candidate, marks, at, now_ms, out):
     """Rest the rungs that do not rest yet; after the first refusal the others are not tried in this pass."""
+    if memory[trade + T_PLACED] == memory[trade + T_RUNGS]:
+        return
+    equity, used = equity_and_used(facts, memory, marks, at)
     live_from = memory[trade + T_POS] + (0 if facts[F_TOUCH] != 0 else 1)
     while memory[trade + T_PLACED] < memory[trade + T_RUNGS]:
-        rung = memory[trade + T_PLACED]
-        reason = refusal(prices, facts, memory, mark, memory[trade + T_ASKED + rung])
+        rung = np.uint64(memory[trade + T_PLACED])
+        reason = refusal(facts, memory, equity, used, memory[trade + T_ASKED + rung])
         if reason != 0:
-            seen = 1 << (rung * 3 + reason)
+            seen = np.int64(1) << (memory[trade + T_PLACED] * 3 + reason)
             if memory[trade + T_REFUSED] & seen == 0:
                 memory[trade + T_REFUSED] |= seen
                 out[O_BLOCKED] += 1
             entry_failed(memory, candidate, now_ms)
             return
+        used += memory[trade + T_HELD_BACK + rung]
         memory[A_RESERVED] += memory[trade + T_HELD_BACK + rung]
         memory[trade + T_RESERVED] += memory[trade + T_HELD_BACK + rung]
         memory[trade + T_FROM + rung] = live_from
-        memory[trade + T_PLACED] = rung + 1
-
-
-@function
-def first_payment(facts, market, bar):
-    """The first funding payment of a market after a bar."""
-    start = facts[F_PAY_START]
-    low, high, bars = facts[start + market], facts[start + market + 1], facts[F_PAY_BAR]
-    while low < high:
-        middle = (low + high) // 2
-        if facts[bars + middle] <= bar:
-            low = middle + 1
-        else:
-            high = middle
-    return low
+        memory[trade + T_PLACED] += 1
 
 
 @function
@@ -258,21 +248,20 @@ def begin(facts, memory, trade, episode, signal, target, bar):
     market, sign = signal[G_MARKET], signal[G_SIGN]
     memory[trade + T_EPISODE], memory[trade + T_MARKET], memory[trade + T_SIGN] = episode, market, sign
     memory[trade + T_UNIT], memory[trade + T_TARGET] = facts[F_RULES + 3 * market], target
-    memory[trade + T_ROW] = ROWS * market + (0 if sign > 0 else P_MIRRORED)
+    memory[trade + T_SIDE] = 0 if sign > 0 else 1
     memory[trade + T_LOW], memory[trade + T_HIGH], memory[trade + T_STOP] = NEVER, -NEVER, -NEVER
     memory[trade + T_PROFIT], memory[trade + T_START] = NEVER, NEVER
     memory[trade + T_ENTRY_BAR], memory[trade + T_HASH] = bar, FNV_OFFSET
-    memory[trade + T_PAID] = first_payment(facts, market, bar)
+    memory[trade + T_PAID] = signal[G_PAYMENT]
     memory[trade + T_LAST_CLOSE] = signal[G_CLOSE_BAR]
 
 
 @function
-def open_trade(prices, facts, memory, trade, candidate, levels, signal, episode, steps, target, bar, out):
+def open_trade(nodes, facts, memory, trade, candidate, levels, signal, episode, steps, target, bar, out):
     """An entry order fills; exits and rungs rest. Funding has been paid up to this bar. Returns when it is due next."""
     begin(facts, memory, trade, episode, signal, target, bar)
     market, sign, at_close = signal[G_MARKET], signal[G_SIGN], facts[F_AT_CLOSE] != 0
-    time_ms = (bar + facts[F_FIRST_BAR] + (1 if at_close else 0)) * facts[F_INTERVAL]
-    raw = np.int64(prices[ROWS * market + (P_CLOSE if at_close else P_OPEN), bar])
+    time_ms, raw = signal[G_ENTRY_MS], signal[G_ENTRY]
     memory[M_WAITING + market] -= steps * memory[trade + T_UNIT]
     paid = enter(facts, memory, trade, bar, raw, steps, facts[F_TAKER], 0, time_ms, at_close)
     memory[trade + T_ENTRY_MS], memory[trade + T_PEAK] = time_ms, sign * raw
@@ -283,18 +272,18 @@ def open_trade(prices, facts, memory, trade, candidate, levels, signal, episode,
     if candidate[C_TTL] > 0:
         memory[trade + T_LAST_TTL] = ceil_div(time_ms + candidate[C_TTL], facts[F_INTERVAL]) - 1 - facts[F_FIRST_BAR]
     memory[trade + T_POS] = bar
-    row = memory[trade + T_ROW]
     is_late = memory[trade + T_LAST_CLOSE] < bar
     if at_close:
         # What the bar did before its close was before the entry.
-        bar_ended(memory, trade, candidate, prices[row + 2, bar], prices[row + 2, bar])
+        bar_ended(memory, trade, candidate, sign * raw, sign * raw)
         memory[trade + T_POS] = bar + 1
     elif is_late:
-        bar_ended(memory, trade, candidate, prices[row, bar], prices[row + 1, bar])
+        low, high, _ = bar_of(nodes, market, memory[trade + T_SIDE], bar)
+        bar_ended(memory, trade, candidate, low, high)
     if is_late:
         return leave(facts, memory, trade, bar + 1, SOURCE_CLOSE)
     protect(memory, trade, candidate)
-    rest_rungs(prices, facts, memory, trade, candidate, bar if at_close else bar - 1, time_ms, out)
+    rest_rungs(facts, memory, trade, candidate, signal, G_MARKS + facts[F_MARKETS], time_ms, out)
     if at_close and memory[trade + T_PLACED] < memory[trade + T_RUNGS]:  # the bar ends now and asks a second time
         return moment(bar, BAR_END, market)
-    return next_moment(prices, facts, memory, trade, candidate)
+    return next_moment(nodes, facts, memory, trade, candidate)

@@ -28,14 +28,14 @@ from copytrade_core.replay.kernel.layout import (
     F_MARKETS,
     F_PAY_COUNT,
     F_PAY_DAYS,
+    N_CLOSE,
+    N_HIGH,
+    N_LOW,
     NO_MOMENT,
+    NODE,
     O_EQUITY_WORST,
     O_GROSS,
-    P_CLOSE,
-    P_LOW,
-    P_MIRRORED,
     PER_MARKET,
-    ROWS,
     S_BAR,
     S_FRESH,
     S_MARKET,
@@ -51,7 +51,7 @@ SLACK = 0.999999999999
 
 
 @function
-def at_bar(prices, facts, memory, state, money, bar):
+def at_bar(nodes, facts, memory, state, money, bar):
     """Equity, the lowest inside the bar and gross notional at one bar's end."""
     equity, worst, gross_notional = money, money, np.int64(0)
     for market in range(facts[F_MARKETS]):
@@ -59,8 +59,7 @@ def at_bar(prices, facts, memory, state, money, bar):
         net, gross = memory[column], memory[column + 1]
         if gross == 0:
             continue
-        row = ROWS * market
-        price = np.int64(prices[row + P_CLOSE, bar])
+        price = np.int64(nodes[market, NODE * bar + N_CLOSE])
         long, short = (gross + net) >> 1, (gross - net) >> 1
         equity += net * price
         gross_notional += gross * price
@@ -68,12 +67,12 @@ def at_bar(prices, facts, memory, state, money, bar):
             long -= memory[column + 2]
             short -= memory[column + 3]
             worst += (memory[column + 2] - memory[column + 3]) * price
-        worst += long * prices[row + P_LOW, bar] + short * prices[row + P_MIRRORED + P_LOW, bar]
+        worst += long * nodes[market, NODE * bar + N_LOW] + short * nodes[market, NODE * bar + N_HIGH]
     return equity, min(worst, equity), gross_notional
 
 
 @function
-def bounds(prices, facts, memory, state, money_low, money_high, at):
+def bounds(nodes, facts, memory, state, money_low, money_high, at):
     """Highest and lowest equity, lowest inside a bar and largest gross that a block allows; `at` is its column."""
     upper, lower, worst, gross_notional = money_high, money_low, money_low, np.int64(0)
     for market in range(facts[F_MARKETS]):
@@ -81,11 +80,13 @@ def bounds(prices, facts, memory, state, money_low, money_high, at):
         net, gross = memory[column], memory[column + 1]
         if gross == 0:
             continue
-        row = ROWS * market
-        least, most = np.int64(prices[row + P_CLOSE, at]), -np.int64(prices[row + P_MIRRORED + P_CLOSE, at])
+        node = NODE * at
+        least, most = np.int64(nodes[market, node + N_CLOSE]), -np.int64(nodes[market, node + N_CLOSE + 1])
         upper += net * (most if net > 0 else least)
         lower += net * (least if net > 0 else most)
-        worst += ((gross + net) >> 1) * prices[row + P_LOW, at] + ((gross - net) >> 1) * prices[row + P_MIRRORED + P_LOW, at]
+        worst += ((gross + net) >> 1) * nodes[market, node + N_LOW] + ((gross - net) >> 1) * nodes[
+            market, node + N_HIGH
+        ]
         gross_notional += gross * most
     return upper, lower, min(worst, lower), gross_notional
 
@@ -120,22 +121,22 @@ def paid_until(facts, memory, payment, money, bar):
 
 
 @function
-def walk(prices, facts, memory, state, start, stop, money, payment, ratios, only_peak):
+def walk(nodes, facts, memory, state, start, stop, money, payment, ratios, only_peak):
     """Every bar in [start, stop) that its tree node does not rule out; `money` includes the funding due at `start`."""
     bar = start
-    nodes = facts[F_LEVEL + 1] if facts[F_LEVELS] > 1 else -1
+    level_one = facts[F_LEVEL + 1] if facts[F_LEVELS] > 1 else -1
     while bar < stop:
         end = min(stop, (bar // BRANCH + 1) * BRANCH)
         if payment < facts[F_PAY_COUNT]:
             end = min(end, facts[facts[F_PAY_DAYS] + payment])
         rules_out = False
-        if nodes >= 0 and end - bar > 1:
-            upper, lower, worst, gross = bounds(prices, facts, memory, state, money, money, nodes + bar // BRANCH)
+        if level_one >= 0 and end - bar > 1:
+            upper, lower, worst, gross = bounds(nodes, facts, memory, state, money, money, level_one + bar // BRANCH)
             memory[A_PEAK_MAX] = max(memory[A_PEAK_MAX], upper)
             rules_out = upper <= memory[A_PEAK] and (only_peak or not may_matter(memory, ratios, lower, worst, gross))
         while bar < end:
             if not rules_out:
-                equity, worst, gross = at_bar(prices, facts, memory, state, money, bar)
+                equity, worst, gross = at_bar(nodes, facts, memory, state, money, bar)
                 if only_peak:
                     memory[A_PEAK] = max(memory[A_PEAK], equity)
                 else:
@@ -146,24 +147,26 @@ def walk(prices, facts, memory, state, start, stop, money, payment, ratios, only
 
 
 @function
-def sample(prices, facts, memory, width, ratios):
+def sample(nodes, facts, memory, width, ratios):
     """Figures at the bars of fills: points of the curve, so lower bounds of every figure."""
     payment, money = np.int64(0), facts[F_EQUITY]
     for index in range(1, memory[A_STATES_COUNT]):
         state = memory[A_STATES] + width * index
         money, payment = paid_until(facts, memory, payment, money, memory[state + S_BAR])
-        equity, worst, gross = at_bar(prices, facts, memory, state, memory[state + S_MONEY] + money, memory[state + S_BAR])
+        equity, worst, gross = at_bar(
+            nodes, facts, memory, state, memory[state + S_MONEY] + money, memory[state + S_BAR]
+        )
         if worst >= 0:  # below zero a lower peak makes a fall larger, so a sample would bound nothing
             see(memory, ratios, equity, worst, gross)
 
 
 @function
-def marked_figures(prices, facts, memory, out, ratios):
+def marked_figures(nodes, facts, memory, out, ratios):
     """Drawdowns, lowest equity and largest gross over the end of every bar."""
     width = S_MARKET + PER_MARKET * facts[F_MARKETS]
     count = memory[A_STATES_COUNT]
     memory[A_PEAK], memory[A_LOWEST], memory[A_GROSS_MAX], memory[A_UNSURE_COUNT] = facts[F_EQUITY], NO_MOMENT, 0, 0
-    sample(prices, facts, memory, width, ratios)
+    sample(nodes, facts, memory, width, ratios)
     memory[A_PEAK] = memory[A_PEAK_MAX] = facts[F_EQUITY]
     payment, paid = np.int64(0), facts[F_EQUITY]
     shift, days = facts[F_BLOCK_SHIFT], facts[F_PAY_DAYS]
@@ -180,7 +183,7 @@ def marked_figures(prices, facts, memory, out, ratios):
                 paid -= memory[memory[A_PAID] + payment]
                 payment += 1
                 low, high = min(low, memory[state + S_MONEY] + paid), max(high, memory[state + S_MONEY] + paid)
-            block(prices, facts, memory, state, bar, end, money, low, high, first_payment, ratios)
+            block(nodes, facts, memory, state, bar, end, money, low, high, first_payment, ratios)
             paid, payment = paid_until(facts, memory, payment, paid, end)
             bar = end
     out[O_GROSS] = memory[A_GROSS_MAX]
@@ -189,10 +192,10 @@ def marked_figures(prices, facts, memory, out, ratios):
 
 
 @function
-def block(prices, facts, memory, state, bar, end, money, low, high, payment, ratios):
+def block(nodes, facts, memory, state, bar, end, money, low, high, payment, ratios):
     """One block of bars in one state: ruled out by its bounds, or walked once the peak before it is exact."""
     at = facts[F_BLOCKS] + (bar >> facts[F_BLOCK_SHIFT])
-    upper, lower, worst, gross = bounds(prices, facts, memory, state, low, high, at)
+    upper, lower, worst, gross = bounds(nodes, facts, memory, state, low, high, at)
     memory[A_PEAK_MAX] = max(memory[A_PEAK_MAX], upper)
     if not may_matter(memory, ratios, lower, worst, gross):
         if upper > memory[A_PEAK]:
@@ -200,17 +203,17 @@ def block(prices, facts, memory, state, bar, end, money, low, high, payment, rat
             memory[A_UNSURE_COUNT] += 1
             memory[unsure], memory[unsure + 1], memory[unsure + 2] = state, bar, end
             memory[unsure + 3], memory[unsure + 4], memory[unsure + 5] = money, payment, upper
-            equity, _, _ = at_bar(prices, facts, memory, state, money, bar)
+            equity, _, _ = at_bar(nodes, facts, memory, state, money, bar)
             memory[A_PEAK] = max(memory[A_PEAK], equity)
         return
     for back in range(memory[A_UNSURE_COUNT]):
         unsure = memory[A_UNSURE] + UNSURE * back
         if memory[unsure + 5] > memory[A_PEAK]:
             walk(
-                prices, facts, memory, memory[unsure], memory[unsure + 1], memory[unsure + 2], memory[unsure + 3],
+                nodes, facts, memory, memory[unsure], memory[unsure + 1], memory[unsure + 2], memory[unsure + 3],
                 memory[unsure + 4], ratios, True,
             )  # fmt: skip
     memory[A_UNSURE_COUNT] = 0
     memory[A_PEAK_MAX] = max(memory[A_PEAK], upper)
-    walk(prices, facts, memory, state, bar, end, money, payment, ratios, False)
+    walk(nodes, facts, memory, state, bar, end, money, payment, ratios, False)
     memory[A_PEAK_MAX] = memory[A_PEAK]

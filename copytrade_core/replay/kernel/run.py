@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import sys
 
+import numpy as np
+
 from copytrade_core.replay import arrays
 from copytrade_core.replay.kernel import account, exits, fills, layout, money, opening, portfolio, trades, trees
 from copytrade_core.replay.kernel.account import on_day, pay_all
-from copytrade_core.replay.kernel.compiled import each_thread, function, prange
+from copytrade_core.replay.kernel.compiled import function, kept
 from copytrade_core.replay.kernel.fills import settle_due
 from copytrade_core.replay.kernel.fingerprint import fingerprint
 from copytrade_core.replay.kernel.layout import (
@@ -129,58 +131,61 @@ def next_order(memory):
 
 
 @function
-def on_source(prices, facts, memory, candidate, rows, events, heard, bar, stage, out):
+def on_source(facts, memory, candidate, rows, events, heard, bar, stage, out):
     """A source event: a signal, or the close of a position that is followed."""
     episode = events[heard, 1]
     if events[heard, 2] == 0:
-        on_signal(prices, facts, memory, candidate, rows[episode], episode, bar, out)
+        on_signal(facts, memory, candidate, rows[episode], episode, out)
         return
-    trade = memory[memory[A_SLOT_OF] + episode]
-    if trade < 0 or memory[trade + T_LEAVING] != 0:
+    place = memory[memory[A_SLOT_OF] + episode]
+    trade = np.uint64(place)
+    if place < 0 or memory[trade + T_LEAVING] != 0:
         return
     due = leave(facts, memory, trade, bar if stage == AT_OPEN else bar + 1, SOURCE_CLOSE)
     for index in range(memory[A_TRADES_COUNT]):
-        if memory[memory[A_ACTIVE] + ACTIVE * index] == trade:
+        if memory[memory[A_ACTIVE] + ACTIVE * index] == place:
             memory[memory[A_ACTIVE] + ACTIVE * index + 1] = due
 
 
 @function
-def fill_order(prices, facts, memory, candidate, levels, rows, which, bar, out):
+def fill_order(nodes, facts, memory, candidate, levels, rows, which, bar, out):
     """A waiting order fills: it becomes the newest active trade."""
-    pay_all(prices, facts, memory, bar)
+    pay_all(facts, memory, bar)
     order = memory[A_ORDERS] + ORDER * which
     episode, steps, target = memory[order + 1], memory[order + 2], memory[order + 3]
     memory[A_ORDERS_COUNT] -= 1
     for place in range(order, memory[A_ORDERS] + ORDER * memory[A_ORDERS_COUNT]):
         memory[place] = memory[place + ORDER]
     count = memory[A_TRADES_COUNT]
-    trade = memory[memory[A_FREE] + count]
-    due = open_trade(prices, facts, memory, trade, candidate, levels, rows[episode], episode, steps, target, bar, out)
+    place = memory[memory[A_FREE] + count]
+    trade = np.uint64(place)
+    due = open_trade(nodes, facts, memory, trade, candidate, levels, rows[episode], episode, steps, target, bar, out)
     memory[A_TRADES_COUNT] = count + 1
-    memory[memory[A_SLOT_OF] + episode] = trade
-    memory[memory[A_ACTIVE] + ACTIVE * count], memory[memory[A_ACTIVE] + ACTIVE * count + 1] = trade, due
+    memory[memory[A_SLOT_OF] + episode] = place
+    memory[memory[A_ACTIVE] + ACTIVE * count], memory[memory[A_ACTIVE] + ACTIVE * count + 1] = place, due
 
 
 @function
-def on_trade(prices, facts, memory, candidate, which, bar, stage, out, ratios):
+def on_trade(nodes, opens, facts, memory, candidate, which, bar, stage, out, ratios):
     """An active trade is due; one that is over gives its place back."""
     place = memory[A_ACTIVE] + ACTIVE * which
-    trade = memory[place]
+    trade = np.uint64(memory[place])
     if stage == INSIDE:
-        due = inside(prices, facts, memory, trade, candidate, bar, out, ratios)
+        due = inside(nodes, opens, facts, memory, trade, candidate, bar, out, ratios)
     elif stage == BAR_END:
-        due = end_of_bar(prices, facts, memory, trade, candidate, bar, out)
+        due = end_of_bar(nodes, facts, memory, trade, candidate, bar, out)
     else:
-        market_exit(prices, facts, memory, trade, candidate, bar, stage, out, ratios)
+        market_exit(nodes, opens, facts, memory, trade, candidate, bar, stage, out, ratios)
         due = OVER
     if due != OVER:
         memory[place + 1] = due
         return
+    given_back = memory[place]
     memory[memory[A_SLOT_OF] + memory[trade + T_EPISODE]] = -1
     memory[A_TRADES_COUNT] -= 1
     for later in range(place, memory[A_ACTIVE] + ACTIVE * memory[A_TRADES_COUNT]):
         memory[later] = memory[later + ACTIVE]
-    memory[memory[A_FREE] + memory[A_TRADES_COUNT]] = trade
+    memory[memory[A_FREE] + memory[A_TRADES_COUNT]] = given_back
 
 
 @function
@@ -193,7 +198,7 @@ def time_of(facts, rows, events, heard, is_source, bar, stage):
 
 
 @function
-def replay_one(prices, facts, rows, events, events_count, candidate, levels, memory, out, ratios):
+def replay_one(nodes, opens, facts, rows, events, events_count, candidate, levels, memory, out, ratios):
     """Replay one candidate: whatever is due first, until nothing is."""
     reset(facts, memory, candidate, len(rows))
     heard = 0
@@ -206,43 +211,53 @@ def replay_one(prices, facts, rows, events, events_count, candidate, levels, mem
             break
         bar, stage = due >> BAR_SHIFT, (due >> STAGE_SHIFT) & 15
         if facts[F_DAILY_LOSS_MAX] > 0:
-            on_day(prices, facts, memory, time_of(facts, rows, events, heard, due == source_due, bar, stage))
+            on_day(facts, memory, time_of(facts, rows, events, heard, due == source_due, bar, stage))
         if due == source_due:
-            on_source(prices, facts, memory, candidate, rows, events, heard, bar, stage, out)
+            on_source(facts, memory, candidate, rows, events, heard, bar, stage, out)
             heard += 1
         elif due == order_due:
-            fill_order(prices, facts, memory, candidate, levels, rows, waits, bar, out)
+            fill_order(nodes, facts, memory, candidate, levels, rows, waits, bar, out)
         else:
-            on_trade(prices, facts, memory, candidate, which, bar, stage, out, ratios)
+            on_trade(nodes, opens, facts, memory, candidate, which, bar, stage, out, ratios)
     settle_due(memory, ratios)
     out[O_STATUS] = memory[A_STATUS]
-    marked_figures(prices, facts, memory, out, ratios)
+    marked_figures(nodes, facts, memory, out, ratios)
 
 
-KERNEL = fingerprint((arrays, layout, money, trees, account, exits, fills, opening, trades, portfolio, sys.modules[__name__]))
+KERNEL = fingerprint(
+    (arrays, layout, money, trees, account, exits, fills, opening, trades, portfolio, sys.modules[__name__])
+)
 """Of all compiled code: part of the key under which the machine code is kept."""
 
 
 def _compiled(version: int):  # noqa: ANN202 - a dispatcher of numba's
-    @each_thread
-    def replay_many(prices, facts, rows, events, events_counts, candidates, levels, memories, out, ratios, pnl):
-        """Replay every candidate; a row of `memories` is one thread's, and results do not depend on how many there are.
+    @kept
+    def replay_part(
+        nodes, opens, facts, rows, events, events_counts, candidates, levels, memory, out, ratios, pnl, first, step
+    ):
+        """Replay every `step`-th candidate from `first` on, with one working memory; the others are other threads'.
 
         `pnl` `(candidates, episodes)` receives the net results by episode, or has no column when nobody asks for them.
         """
-        parts = len(memories) if version else 0
-        for part in prange(parts):
-            memory = memories[part]
-            for index in range(part, len(candidates), parts):
-                source = candidates[index, C_SOURCE]
-                replay_one(
-                    prices, facts, rows[source], events[source], events_counts[source], candidates[index], levels[index],
-                    memory, out[index], ratios[index],
-                )  # fmt: skip
-                for episode in range(pnl.shape[1]):
-                    pnl[index, episode] = memory[memory[A_PNL] + episode]
+        for index in range(first, len(candidates) if version else 0, step):
+            source = candidates[index, C_SOURCE]
+            replay_one(
+                nodes,
+                opens,
+                facts,
+                rows[source],
+                events[source],
+                events_counts[source],
+                candidates[index],
+                levels[index],
+                memory,
+                out[index],
+                ratios[index],
+            )
+            for episode in range(pnl.shape[1]):
+                pnl[index, episode] = memory[memory[A_PNL] + episode]
 
-    return replay_many
+    return replay_part
 
 
-replay_many = _compiled(KERNEL)
+replay_part = _compiled(KERNEL)

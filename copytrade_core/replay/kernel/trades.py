@@ -7,7 +7,7 @@ import numpy as np
 from copytrade_core.replay.arrays import NEVER
 from copytrade_core.replay.kernel.account import pay_all, pay_funding
 from copytrade_core.replay.kernel.compiled import function
-from copytrade_core.replay.kernel.exits import bar_ended, moment, next_moment
+from copytrade_core.replay.kernel.exits import bar_ended, bar_of, moment, next_moment
 from copytrade_core.replay.kernel.fills import add, close
 from copytrade_core.replay.kernel.layout import (
     A_UNTIL,
@@ -16,11 +16,12 @@ from copytrade_core.replay.kernel.layout import (
     F_FIRST_BAR,
     F_INTERVAL,
     F_MAKER,
+    F_MARKETS,
     F_TAKER,
     F_TOUCH,
-    P_CLOSE,
-    P_OPEN,
-    ROWS,
+    M_MARKS,
+    N_CLOSE,
+    NODE,
     T_FILLED,
     T_FROM,
     T_LAST_CLOSE,
@@ -30,8 +31,8 @@ from copytrade_core.replay.kernel.layout import (
     T_POS,
     T_PRICE,
     T_PROFIT,
-    T_ROW,
     T_RUNGS,
+    T_SIDE,
     T_SIGN,
     T_STOP,
     T_STOP_WHY,
@@ -46,13 +47,13 @@ OVER = -1
 
 
 @function
-def inside(prices, facts, memory, trade, candidate, bar, out, ratios):
+def inside(nodes, opens, facts, memory, trade, candidate, bar, out, ratios):
     """A bar in which the trade fills: adverse first, a stop before a rung at a tie, take-profit only without a rung."""
-    row, sign = memory[trade + T_ROW], memory[trade + T_SIGN]
-    first = np.int64(prices[ROWS * memory[trade + T_MARKET] + P_OPEN, bar]) * sign
-    low, high, last_price = prices[row, bar], prices[row + 1, bar], prices[row + 2, bar]
+    market, sign = memory[trade + T_MARKET], memory[trade + T_SIGN]
+    first = np.int64(opens[market, bar]) * sign
+    low, high, last_price = bar_of(nodes, market, memory[trade + T_SIDE], bar)
     end_ms = (bar + facts[F_FIRST_BAR] + 1) * facts[F_INTERVAL]
-    pay_funding(prices, facts, memory, trade, bar)
+    pay_funding(facts, memory, trade, bar)
     added = False
     while True:
         stop = memory[trade + T_STOP]
@@ -67,7 +68,7 @@ def inside(prices, facts, memory, trade, candidate, bar, out, ratios):
         add(facts, memory, trade, candidate, bar, rung_at * sign, end_ms)
         added = True
     if is_beyond(facts, memory, trade, bar, last_price):
-        raw = memory[trade + T_PRICE + memory[trade + T_FILLED]] * sign
+        raw = memory[trade + T_PRICE + np.uint64(memory[trade + T_FILLED])] * sign
         add(facts, memory, trade, candidate, bar, raw, end_ms)
         added = True
     if not added and high >= memory[trade + T_PROFIT]:
@@ -77,15 +78,19 @@ def inside(prices, facts, memory, trade, candidate, bar, out, ratios):
     bar_ended(memory, trade, candidate, low, high)
     memory[trade + T_POS] = bar + 1
     if memory[trade + T_PLACED] < memory[trade + T_RUNGS]:
-        return moment(bar, BAR_END, memory[trade + T_MARKET])
-    return next_moment(prices, facts, memory, trade, candidate)
+        return moment(bar, BAR_END, market)
+    return next_moment(nodes, facts, memory, trade, candidate)
 
 
 @function
 def next_touch(facts, memory, trade, bar, low, first):
     """Where the next rung is touched in this bar, or -NEVER."""
-    rung = memory[trade + T_FILLED]
-    if facts[F_TOUCH] == 0 or rung >= memory[trade + T_PLACED] or memory[trade + T_FROM + rung] > bar:
+    rung = np.uint64(memory[trade + T_FILLED])
+    if (
+        facts[F_TOUCH] == 0
+        or memory[trade + T_FILLED] >= memory[trade + T_PLACED]
+        or memory[trade + T_FROM + rung] > bar
+    ):
         return -NEVER
     price = memory[trade + T_PRICE + rung]
     return min(price, first) if low <= price else -NEVER
@@ -94,30 +99,36 @@ def next_touch(facts, memory, trade, bar, low, first):
 @function
 def is_beyond(facts, memory, trade, bar, last_price):
     """Whether the bar closes beyond the next rung; never in the bar it came to rest in or at, nor in the trade's last."""
-    rung = memory[trade + T_FILLED]
-    if facts[F_TOUCH] != 0 or rung >= memory[trade + T_PLACED] or memory[trade + T_FROM + rung] > bar:
+    rung = np.uint64(memory[trade + T_FILLED])
+    if (
+        facts[F_TOUCH] != 0
+        or memory[trade + T_FILLED] >= memory[trade + T_PLACED]
+        or memory[trade + T_FROM + rung] > bar
+    ):
         return False
     is_last = bar >= memory[trade + T_LAST_TTL] or bar >= memory[trade + T_LAST_CLOSE]
     return not is_last and last_price < memory[trade + T_PRICE + rung]
 
 
 @function
-def end_of_bar(prices, facts, memory, trade, candidate, bar, out):
+def end_of_bar(nodes, facts, memory, trade, candidate, bar, out):
     """The time-to-live is over, or rungs that still do not rest are tried again; returns when it is due next."""
-    pay_all(prices, facts, memory, bar)
+    pay_all(facts, memory, bar)
     if bar >= memory[trade + T_LAST_TTL]:
         return leave(facts, memory, trade, bar + 1, TTL)
     end_ms = (bar + facts[F_FIRST_BAR] + 1) * facts[F_INTERVAL]
     if end_ms >= memory[A_UNTIL]:
-        rest_rungs(prices, facts, memory, trade, candidate, bar, end_ms, out)
-    return next_moment(prices, facts, memory, trade, candidate)
+        for market in range(facts[F_MARKETS]):
+            memory[M_MARKS + market] = nodes[market, NODE * bar + N_CLOSE]
+        rest_rungs(facts, memory, trade, candidate, memory, M_MARKS, end_ms, out)
+    return next_moment(nodes, facts, memory, trade, candidate)
 
 
 @function
-def market_exit(prices, facts, memory, trade, candidate, bar, stage, out, ratios):
+def market_exit(nodes, opens, facts, memory, trade, candidate, bar, stage, out, ratios):
     """The market close of a trade fills at the bar's open or close."""
-    pay_funding(prices, facts, memory, trade, bar)
-    column = P_OPEN if stage == EXIT_OPEN else P_CLOSE
-    raw = np.int64(prices[ROWS * memory[trade + T_MARKET] + column, bar])
+    pay_funding(facts, memory, trade, bar)
+    market = memory[trade + T_MARKET]
+    raw = np.int64(opens[market, bar] if stage == EXIT_OPEN else nodes[market, NODE * bar + N_CLOSE])
     time_ms = (bar + facts[F_FIRST_BAR] + (0 if stage == EXIT_OPEN else 1)) * facts[F_INTERVAL]
     close(facts, memory, trade, candidate, bar, raw, facts[F_TAKER], memory[trade + T_WHY], time_ms, out, ratios)

@@ -6,29 +6,36 @@ import numpy as np
 
 from copytrade_core.replay.arrays import BRANCH, NEVER
 from copytrade_core.replay.kernel.compiled import function
-from copytrade_core.replay.kernel.layout import F_LEVEL, F_LEVELS
+from copytrade_core.replay.kernel.layout import (
+    F_LEVEL,
+    F_LEVELS,
+    N_CLOSE,
+    NODE,
+)
 
 
 @function
-def next_hit(prices, facts, row, start, stop, low_at, high_at, close_at):
+def next_hit(nodes, facts, market, side, start, stop, low_at, high_at, close_at):
     """The first bar in [start, stop) with low <= low_at, high >= high_at or close <= close_at; `stop` when there is none.
 
-    Returns (bar, lowest low, highest high over the bars before it). Climbs while whole blocks lie ahead, then descends.
+    Returns (bar, lowest low, highest high over the bars before it), at negated prices for side 1. Climbs while whole
+    blocks lie ahead, then descends; nodes keep minus their highest, so every comparison is the same.
     """
-    lowest, highest = np.int64(NEVER), np.int64(-NEVER)
+    lowest, least = np.int64(NEVER), np.int64(NEVER)
+    other, closes, minus_high = 1 - side, N_CLOSE + side, -high_at
     level, node, found = 0, start, False
     while True:
         base = facts[F_LEVEL + level]
         block_end = (node // BRANCH + 1) * BRANCH
         limit = min(block_end, stop >> (4 * level))
         while node < limit:
-            at = base + node
-            low, high = prices[row, at], prices[row + 1, at]
-            if low <= low_at or high >= high_at or prices[row + 2, at] <= close_at:
+            at = NODE * (base + node)
+            low, high = nodes[market, at + side], nodes[market, at + other]
+            if low <= low_at or high <= minus_high or nodes[market, at + closes] <= close_at:
                 found = True
                 break
             lowest = min(lowest, low)
-            highest = max(highest, high)
+            least = min(least, high)
             node += 1
         if found or node < block_end or level + 1 >= facts[F_LEVELS]:
             break
@@ -40,12 +47,12 @@ def next_hit(prices, facts, row, start, stop, low_at, high_at, close_at):
         node *= BRANCH
         limit = node + BRANCH if found else stop >> (4 * level)
         while node < limit:
-            at = base + node
-            low, high = prices[row, at], prices[row + 1, at]
-            if low <= low_at or high >= high_at or prices[row + 2, at] <= close_at:
+            at = NODE * (base + node)
+            low, high = nodes[market, at + side], nodes[market, at + other]
+            if low <= low_at or high <= minus_high or nodes[market, at + closes] <= close_at:
                 found = True
                 break
             lowest = min(lowest, low)
-            highest = max(highest, high)
+            least = min(least, high)
             node += 1
-    return node, lowest, highest
+    return node, lowest, -least
