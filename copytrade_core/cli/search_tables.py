@@ -44,7 +44,7 @@ def draw_trial(to: Console, payload: Payload) -> None:
     metrics = _record(trial["metrics"]) if trial["metrics"] is not None else {}
     table(to, ("measure on train", "value"), metrics.items(), title=str(trial["status"]), right=("value",))
     reasons = trial["reasons"]
-    assert isinstance(reasons, list)
+    assert isinstance(reasons, (list, tuple)), "reasons are a list"
     for reason in reasons:
         say(f"  {reason}", to=to)
     say(f"policy {str(trial['policy_digest'])[:12]}, counted in the registry", to=to)

@@ -107,7 +107,7 @@ def replay_executable(place: Workplace, request: ReplayRequest) -> dict[str, obj
     tries = ManualTries(
         results=[(result.policy, result)],
         split=split,
-        data_digest=data_digest_of(head, markets),
+        data_digest=data_digest_of(episodes, markets),
         assumptions_digest=digest_of(spec),
     )
     _ = record_manual(place, request.lead_id, tries)

@@ -70,7 +70,6 @@ def plan_opening(place: Workplace, lead_id: str, policy: PolicySpec) -> OpeningP
         NotStored: no episodes or no bars of any market.
         PromotionRefused: the holdout has no signal, or none that bars cover; the fill models are no evidence.
     """
-    head = place.lake.require("episodes", lead_id)
     episodes = load_episodes(place, lead_id)
     markets, spec = load_markets(place, episodes), lead_spec(place, lead_id)
     if not markets.data.bars:
@@ -83,7 +82,7 @@ def plan_opening(place: Workplace, lead_id: str, policy: PolicySpec) -> OpeningP
             where=Where(field="replay.market_fill"),
             next_step=f"Use {contract.market_fills[0]} and {contract.rung_fills[0]} in copytrade.toml",
         )
-    holdout = holdout_of(split_of(place, episodes, policy), lead_id, data_digest_of(head, markets))
+    holdout = holdout_of(split_of(place, episodes, policy), lead_id, data_digest_of(episodes, markets))
     members = members_of(episodes, () if holdout is None else holdout.episode_ids)
     covered = [one for one in members if why_skipped(one, policy, spec.delay_s, markets.data) is None]
     if holdout is None or not covered:

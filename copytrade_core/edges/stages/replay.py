@@ -14,7 +14,7 @@ from copytrade_core.edges.stages.market_data import load_markets
 from copytrade_core.edges.stages.policies import load_policies
 from copytrade_core.edges.stages.split import split_of
 from copytrade_core.edges.stages.study_store import store_study
-from copytrade_core.edges.stages.trial_data import data_digest_of
+from copytrade_core.edges.stages.trial_data import DATA, data_digest_of
 from copytrade_core.edges.stages.workplace import StageOutcome, Workplace, parents
 from copytrade_core.evidence.parts import OPEN_PARTS, seal
 from copytrade_core.model.digest import digest_of
@@ -49,10 +49,11 @@ def replay_lead(place: Workplace, lead_id: str) -> StageOutcome:
     split = split_of(place, episodes)
     visible, sealed = seal(split, episodes, OPEN_PARTS)
     study = _with_sealed(run_study(visible, list(policies.values()), spec, markets.data), sealed)
+    data_digest = data_digest_of(episodes, markets)
     tries = ManualTries(
         results=[(name, _as_assumed(study, policy)) for name, policy in policies.items()],
         split=split,
-        data_digest=data_digest_of(head, markets),
+        data_digest=data_digest,
         assumptions_digest=digest_of(spec),
     )
     _ = record_manual(place, lead_id, tries)  # before the study: nothing is shown that was not counted
@@ -62,6 +63,7 @@ def replay_lead(place: Workplace, lead_id: str) -> StageOutcome:
         **{f"policies/{name}": digest_of(policy) for name, policy in policies.items()},
         "assumptions": digest_of(spec),
         "split": split.digest,
+        DATA: data_digest,
     }
     heads = store_study(place.lake, lead_id, study, code_version=place.code_version, parents=read)
     metadata = {

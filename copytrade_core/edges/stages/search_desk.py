@@ -159,7 +159,7 @@ def desk_of(place: Workplace, lead_id: str, question: Question) -> SearchDesk:
         space=space,
         settings=settings,
         spec=spec,
-        data_digest=data_digest_of(head, markets),
+        data_digest=data_digest_of(episodes, markets),
         train_sides=our_sides(train, base.signal),
     )
     return SearchDesk(
