@@ -10,11 +10,13 @@ from copytrade_dagster.faults import explained
 from copytrade_dagster.lineage import DIGEST, plain
 
 
-def data_check_result(answer: DataCheck) -> dg.AssetCheckResult:
-    """A data check's answer."""
+def data_check_result(
+    answer: DataCheck, *, severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR
+) -> dg.AssetCheckResult:
+    """A data check's answer; only ERROR blocks."""
     return dg.AssetCheckResult(
         passed=answer.passed,
-        severity=dg.AssetCheckSeverity.ERROR,
+        severity=severity,
         description=answer.says,
         metadata={DIGEST: answer.digest, **plain(answer.seen)},
     )

@@ -86,6 +86,11 @@ def named_policies(place: Workplace, lead_id: str) -> Named:
     return place.lake.document_as(CHAMPION, lead_id, Named)
 
 
+def reported_policies(place: Workplace, lead_id: str) -> Named:
+    """The same as the stored report says it, before anybody is named; errors as `render_search`."""
+    return msgspec.convert(_report(place, lead_id)[CHAMPION], type=Named)
+
+
 def found_policy(place: Workplace, lead_id: str, trial: int | None) -> FoundPolicy | None:
     """The champion (None when there is none), or a finalist by the number of its trial.
 

@@ -15,6 +15,7 @@ from copytrade_core.edges.stages.search_desk import TRIALS
 from copytrade_core.edges.stages.search_engines import compared
 from copytrade_core.edges.stages.search_luck import luck_of
 from copytrade_core.edges.stages.workplace import Workplace
+from copytrade_core.edges.tables import canonical_json
 from copytrade_core.model.errors import StoreFault
 from copytrade_core.model.trial import Trial
 from copytrade_core.promotion.holdout_ledger import Fresh, claims_on, state_of, told
@@ -23,8 +24,11 @@ from copytrade_core.search.finalists import finalists_of
 from copytrade_core.search.plateau import plateau_of
 from copytrade_core.search.samples import equivalence_sample
 
+HOLDOUT = "holdout_result"
 SHOWN = 3
 """Differences that are shown; the rest is counted."""
+VERDICT, INCONCLUSIVE = "verdict", "inconclusive"
+"""What a check saw when there is nothing that it could ask about."""
 NO_CHAMPION = "INCONCLUSIVE. The newest search has no champion: "
 
 
@@ -62,7 +66,7 @@ def plateau_is_flat(place: Workplace, lead_id: str) -> DataCheck:
     search = stored_search(place, lead_id)
     champion = _champion(place, search, lead_id)
     if isinstance(champion, str):
-        return DataCheck(passed=False, digest=digest, says=champion, seen={})
+        return DataCheck(passed=False, digest=digest, says=champion, seen={VERDICT: INCONCLUSIVE})
     found = plateau_of(search.desk.plan, champion, search.trials)
     return DataCheck(
         passed=found.is_flat,
@@ -83,7 +87,7 @@ def overfitting_within_gate(place: Workplace, lead_id: str) -> DataCheck:
     search = stored_search(place, lead_id)
     champion = _champion(place, search, lead_id)
     if isinstance(champion, str):
-        return DataCheck(passed=False, digest=digest, says=champion, seen={})
+        return DataCheck(passed=False, digest=digest, says=champion, seen={VERDICT: INCONCLUSIVE})
     found = luck_of(place, search.desk, search.engines, champion, search.trials)
     return DataCheck(
         passed=not found.doubts,
@@ -100,12 +104,12 @@ def overfitting_within_gate(place: Workplace, lead_id: str) -> DataCheck:
 
 def holdout_unspent(place: Workplace, lead_id: str) -> DataCheck:
     """The ledger's chain verifies, and the holdout is closed or was opened for exactly the champion."""
-    digest = place.lake.require("holdout_result", lead_id).digest
+    digest = place.lake.require(HOLDOUT, lead_id).digest
     try:
         entries = ledger_of(place).entries()
     except StoreFault as error:
         return DataCheck(passed=False, digest=digest, says=str(error), seen={})
-    if holdout_state(place, lead_id) != place.lake.document("holdout_result", lead_id):
+    if canonical_json(holdout_state(place, lead_id)) != place.lake.verified_bytes(HOLDOUT, lead_id, digest):
         says = "The ledger or the signals changed since: materialise holdout_result again."
         return DataCheck(passed=False, digest=digest, says=says, seen={})
     search = stored_search(place, lead_id)

@@ -177,12 +177,10 @@ def _gate_facts(desk: SearchDesk, found: Judgement) -> SearchFacts:
 def _inputs(
     place: Workplace, desk: SearchDesk, trials: Head, rows: Sequence[Trial], found: Judgement
 ) -> SearchReportInputs:
-    plan, luck, registry = desk.plan, found.luck, TrialRegistry(place.lake.root)
-    detail = lead_detail(place, desk.lead_id)
-    engine = found.engine
+    plan, luck, champion, registry = desk.plan, found.luck, found.champion, TrialRegistry(place.lake.root)
     return SearchReportInputs(
         lead_id=desk.lead_id,
-        nickname=None if detail is None else detail.nickname,
+        nickname=_nickname(place, desk.lead_id),
         origin=desk.markets.data.origin,
         search_id=plan.search_id,
         space_name=plan.space.name,
@@ -197,9 +195,9 @@ def _inputs(
         shortfall=shortfall(plan, rows),
         grids=grids_of(plan.space),
         finalists=finalist_records(plan, rows, found.judged),
-        champion_trial_id=None if found.champion is None else found.champion.trial.trial_id,
+        champion_trial_id=None if champion is None else champion.trial.trial_id,
         reasons=found.reasons,
-        policy_toml=None if found.champion is None else _policy_file(desk, found.champion),
+        policy_toml=None if champion is None else _policy_file(desk, champion),
         base=found.base,
         validation_sample=found.validation_sample,
         overfitting=None if luck is None else luck.figures,
@@ -208,7 +206,7 @@ def _inputs(
         blocks_count=plan.settings.samples.overfitting_blocks_count,
         luck_limits=_luck_limits(place),
         totals=totals_of(registry.frame(plan.data_digest), registry.head()),
-        engine=None if engine is None else msgspec.convert(msgspec.to_builtins(engine), type=EngineRecord),
+        engine=msgspec.convert(msgspec.to_builtins(found.engine), type=EngineRecord | None),
         parts=_parts(desk),
         embargoed_count=len(desk.split.embargoed),
         longest_holding_ms=desk.split.longest_holding_ms,
@@ -219,6 +217,11 @@ def _inputs(
         digests=_digests(desk, trials),
         code_version=place.code_version,
     )
+
+
+def _nickname(place: Workplace, lead_id: str) -> str | None:
+    detail = lead_detail(place, lead_id)
+    return None if detail is None else detail.nickname
 
 
 def _luck_limits(place: Workplace) -> LuckLimits:

@@ -5,18 +5,24 @@ from collections.abc import Callable
 import dagster as dg
 
 from copytrade_core.edges.stages.data_checks import DataCheck
-from copytrade_dagster.check_results import asked
+from copytrade_dagster.check_results import data_check_result
 from copytrade_dagster.defs.search.assets import champion_policy, holdout_result, trials
+from copytrade_dagster.faults import explained
 from copytrade_dagster.partitioned_checks import blocking_check
 from copytrade_dagster.partitions import LEADS
 from copytrade_dagster.resources import place_of
 
 
 def _asked(context: dg.AssetCheckExecutionContext, name: str) -> dg.AssetCheckResult:
+    """Without a champion there is nothing to judge: it does not pass, and does not block a lead's other evidence."""
     from copytrade_core.edges.stages import search_checks
 
     check: Callable[..., DataCheck] = getattr(search_checks, name)
-    return asked(check, place_of(context), context.partition_key)
+    with explained():
+        answer = check(place_of(context), context.partition_key)
+    is_open = answer.seen.get(search_checks.VERDICT) == search_checks.INCONCLUSIVE
+    severity = dg.AssetCheckSeverity.WARN if is_open else dg.AssetCheckSeverity.ERROR
+    return data_check_result(answer, severity=severity)
 
 
 @blocking_check(

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from copytrade_core.edges.lead_search import named_policies
+from copytrade_core.edges.lead_search import reported_policies
 from copytrade_core.edges.stages.workplace import StageOutcome, Workplace
 from copytrade_dagster.tables import counts, table
 
@@ -16,5 +16,5 @@ def counts_of(outcome: StageOutcome, name: str) -> dg.MarkdownMetadataValue:
 
 def finalists_table(place: Workplace, lead_id: str) -> dg.MarkdownMetadataValue:
     """Every finalist with what speaks against it."""
-    rows = [(one.trial, "; ".join(one.reasons) or "nothing") for one in named_policies(place, lead_id).finalists]
+    rows = [(one.trial, "; ".join(one.reasons) or "nothing") for one in reported_policies(place, lead_id).finalists]
     return table(("trial", "against it"), rows)
