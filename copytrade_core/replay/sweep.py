@@ -22,7 +22,7 @@ from copytrade_core.model.sweep import SweepTable
 from copytrade_core.replay.arrays import PreparedMarkets, prepare_markets
 from copytrade_core.replay.candidates import Candidates, pack
 from copytrade_core.replay.kernel import layout as at
-from copytrade_core.replay.kernel.memory import fact_row, working_memory
+from copytrade_core.replay.kernel.memory import fact_row, per_market, working_memory
 from copytrade_core.replay.kernel.run import replay_part
 from copytrade_core.replay.reference import validate, validate_policy
 from copytrade_core.replay.signals import Signals, signals_of
@@ -149,7 +149,9 @@ def packed(policies: Sequence[PolicySpec]) -> Candidates:
 
 def sweep_packed(prepared: Prepared, candidates: Candidates, *, threads: int) -> SweepTable:
     """The summary of every packed candidate; the same on any number of threads."""
-    memory = working_memory(prepared.markets, len(prepared.episode_ids), max(1, threads), pnl=False, details=False)
+    memory = working_memory(
+        prepared.markets, prepared.spec, len(prepared.episode_ids), max(1, threads), pnl=False, details=False
+    )
     return _replayed(prepared, candidates, memory, np.zeros((len(candidates), 0), dtype=np.int64))
 
 
@@ -159,7 +161,7 @@ def pnl_by_episode(prepared: Prepared, policies: Sequence[PolicySpec], *, thread
     Episodes are in the order of `prepared.episode_ids`.
     """
     candidates, episodes = packed(policies), len(prepared.episode_ids)
-    memory = working_memory(prepared.markets, episodes, max(1, threads), pnl=True, details=False)
+    memory = working_memory(prepared.markets, prepared.spec, episodes, max(1, threads), pnl=True, details=False)
     pnl = np.zeros((len(candidates), episodes), dtype=np.int64)
     _ = _replayed(prepared, candidates, memory, pnl)
     return pnl
@@ -167,7 +169,7 @@ def pnl_by_episode(prepared: Prepared, policies: Sequence[PolicySpec], *, thread
 
 def run_one(prepared: Prepared, policy: PolicySpec) -> FastRun:
     """One policy with every fill, round trip and bar, to be compared with the reference or looked at."""
-    memory = working_memory(prepared.markets, len(prepared.episode_ids), 1, pnl=False, details=True)
+    memory = working_memory(prepared.markets, prepared.spec, len(prepared.episode_ids), 1, pnl=False, details=True)
     summary = _replayed(prepared, packed([policy]), memory, np.zeros((1, 0), dtype=np.int64))
     kept = memory[0]
     trips = _section(kept, at.A_TRIPS, int(kept[at.A_TRIPS_COUNT]), at.TRIP)
@@ -225,16 +227,16 @@ def _curve(prepared: Prepared, memory: Int64s, trips: Int64s) -> Int64s:
     np.add.at(active, entry, 1)
     np.add.at(active, entry + trips[:, TRIP_COLUMNS.index("bars_held")] + 1, -1)
     bars = np.flatnonzero(np.cumsum(active)[:-1])
-    states = _section(
-        memory, at.A_STATES, int(memory[at.A_STATES_COUNT]), at.S_MARKET + at.PER_MARKET * len(grid.names)
-    )
+    columns = per_market(spec)
+    states = _section(memory, at.A_STATES, int(memory[at.A_STATES_COUNT]), at.S_MARKET + columns * len(grid.names))
     now = states[np.searchsorted(states[:, at.S_BAR], bars, side="right") - 1]
     paid = _section(memory, at.A_PAID, len(grid.funding_bars), 1)[:, 0]
     funding = np.concatenate(([0], np.cumsum(paid)))[np.searchsorted(grid.funding_bars, bars, side="right")]
     equity = worst = spec.initial_equity + now[:, at.S_MONEY] - funding
     cash, gross = spec.initial_equity + now[:, at.S_CASH] - funding, np.zeros(len(bars), dtype=np.int64)
     for market in range(len(grid.names)):
-        net, units, longs, shorts = now[:, at.S_MARKET + at.PER_MARKET * market :][:, : at.PER_MARKET].T
+        net, units, *entered = now[:, at.S_MARKET + columns * market :][:, :columns].T
+        longs, shorts = entered if entered else (0, 0)
         low, high, close = (
             np.where(units != 0, grid.bar_column(market, column)[bars], 0).astype(np.int64) for column in (0, 1, 2)
         )

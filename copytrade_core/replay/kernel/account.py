@@ -36,13 +36,13 @@ from copytrade_core.replay.kernel.layout import (
     F_PAY_RATE,
     F_PAY_SLOT,
     F_PAY_START,
+    F_PER_MARKET,
     M_GROSS,
     M_NET,
     M_WAITING,
     NOTIONAL_GROSS,
     NOTIONAL_GT_EQUITY,
     OUT_OF_BOUNDS,
-    PER_MARKET,
     S_BAR,
     S_CASH,
     S_FRESH,
@@ -136,7 +136,7 @@ def entry_failed(memory, candidate, now_ms):
 def post(facts, memory, bar, market, net, gross, money, cash, is_fresh):
     """Change the portfolio at a bar: units with sign and without, money that is not in prices, cash."""
     count = memory[A_STATES_COUNT]
-    width = S_MARKET + PER_MARKET * facts[F_MARKETS]
+    width = S_MARKET + facts[F_PER_MARKET] * facts[F_MARKETS]
     state = memory[A_STATES] + width * (count - 1)
     if memory[state + S_FRESH] != 0 and memory[state + S_BAR] + 1 < bar:
         state = next_state(memory, state, width, memory[state + S_BAR] + 1)
@@ -144,7 +144,7 @@ def post(facts, memory, bar, market, net, gross, money, cash, is_fresh):
         state = next_state(memory, state, width, bar)
     memory[state + S_MONEY] += money
     memory[state + S_CASH] += cash
-    column = state + S_MARKET + PER_MARKET * market
+    column = state + S_MARKET + facts[F_PER_MARKET] * market
     memory[column] += net
     memory[column + 1] += gross
     if is_fresh:
@@ -163,7 +163,7 @@ def next_state(memory, state, width, bar):
         memory[column + width] = memory[column]
     state += width
     if memory[state + S_FRESH] != 0:
-        for column in range(state + S_MARKET, state + width, PER_MARKET):
+        for column in range(state + S_MARKET, state + width, 4):
             memory[column + 2] = 0
             memory[column + 3] = 0
         memory[state + S_FRESH] = 0

@@ -15,7 +15,7 @@ N_LOW, N_HIGH, N_CLOSE = 0, 1, 2
 # --- facts
 (F_INTERVAL, F_FIRST_BAR, F_MARKETS, F_LEVELS, F_BLOCK_SHIFT, F_BLOCKS, F_AT_CLOSE, F_TOUCH, F_TAKER, F_MAKER, F_SLIPPAGE,
  F_EQUITY, F_LEAD_BALANCE, F_GROSS_MAX, F_DAILY_LOSS_MAX, F_PAY_START, F_PAY_BAR, F_PAY_RATE, F_PAY_PRICE, F_PAY_SLOT,
- F_PAY_DAYS, F_PAY_COUNT) = range(22)  # fmt: skip
+ F_PAY_DAYS, F_PAY_COUNT, F_PER_MARKET) = range(23)  # fmt: skip
 F_LEVEL = 24
 """Column at which each tree level begins, `LEVELS_MAX + 1` places."""
 LEVELS_MAX = 8
@@ -60,7 +60,7 @@ ORDER = 4
 ACTIVE = 2
 # The portfolio from a bar on; per market: signed units, units, and those that entered at this bar's close, long, short.
 S_BAR, S_MONEY, S_CASH, S_FRESH, S_MARKET = range(5)
-PER_MARKET = 4
+PER_MARKET, PER_MARKET_AT_CLOSE = 2, 4
 # A block whose peak is only bounded: state, first bar, end, money, next payment, bound.
 UNSURE = 6
 FILL, TRIP = 10, 18

@@ -48,6 +48,7 @@ def fact_row(markets: PreparedMarkets, spec: ReplaySpec) -> Int64s:
         at.F_GROSS_MAX: spec.caps.notional_gross_max or 0,
         at.F_DAILY_LOSS_MAX: spec.caps.daily_loss_max or 0,
         at.F_PAY_COUNT: len(markets.funding_bars),
+        at.F_PER_MARKET: per_market(spec),
     }
     for place, value in scalars.items():
         out[place] = value
@@ -61,10 +62,17 @@ def fact_row(markets: PreparedMarkets, spec: ReplaySpec) -> Int64s:
     return out
 
 
-def working_memory(markets: PreparedMarkets, episodes: int, threads: int, *, pnl: bool, details: bool) -> Int64s:
+def per_market(spec: ReplaySpec) -> int:
+    """Columns of a market in a state: with entries at a close, those that are fresh have two of their own."""
+    return at.PER_MARKET_AT_CLOSE if spec.market_fill is FillModel.FIRST_BAR_CLOSE else at.PER_MARKET
+
+
+def working_memory(
+    markets: PreparedMarkets, spec: ReplaySpec, episodes: int, threads: int, *, pnl: bool, details: bool
+) -> Int64s:
     """One row a thread; with places for results by episode, or for every fill and round trip, when they are wanted."""
     fills = episodes * (2 + at.RUNGS_MAX)
-    width = at.S_MARKET + at.PER_MARKET * len(markets.names)
+    width = at.S_MARKET + per_market(spec) * len(markets.names)
     blocks = markets.nodes.shape[1] // at.NODE - markets.blocks_at
     sections = {
         at.A_ACTIVE: at.ACTIVE * episodes,

@@ -28,6 +28,7 @@ from copytrade_core.replay.kernel.layout import (
     F_MARKETS,
     F_PAY_COUNT,
     F_PAY_DAYS,
+    F_PER_MARKET,
     N_CLOSE,
     N_HIGH,
     N_LOW,
@@ -35,7 +36,6 @@ from copytrade_core.replay.kernel.layout import (
     NODE,
     O_EQUITY_WORST,
     O_GROSS,
-    PER_MARKET,
     S_BAR,
     S_FRESH,
     S_MARKET,
@@ -55,7 +55,7 @@ def at_bar(nodes, facts, memory, state, money, bar):
     """Equity, the lowest inside the bar and gross notional at one bar's end."""
     equity, worst, gross_notional = money, money, np.int64(0)
     for market in range(facts[F_MARKETS]):
-        column = state + S_MARKET + PER_MARKET * market
+        column = state + S_MARKET + facts[F_PER_MARKET] * market
         net, gross = memory[column], memory[column + 1]
         if gross == 0:
             continue
@@ -76,7 +76,7 @@ def bounds(nodes, facts, memory, state, money_low, money_high, at):
     """Highest and lowest equity, lowest inside a bar and largest gross that a block allows; `at` is its column."""
     upper, lower, worst, gross_notional = money_high, money_low, money_low, np.int64(0)
     for market in range(facts[F_MARKETS]):
-        column = state + S_MARKET + PER_MARKET * market
+        column = state + S_MARKET + facts[F_PER_MARKET] * market
         net, gross = memory[column], memory[column + 1]
         if gross == 0:
             continue
@@ -150,7 +150,7 @@ def walk(nodes, facts, memory, state, start, stop, money, payment, ratios, only_
 def sample(nodes, facts, memory, width, ratios):
     """Figures at the bars of fills: points of the curve, so lower bounds of every figure."""
     payment, money = np.int64(0), facts[F_EQUITY]
-    for index in range(1, memory[A_STATES_COUNT]):
+    for index in range(1, memory[A_STATES_COUNT], 2):  # more points cost more than they rule out
         state = memory[A_STATES] + width * index
         money, payment = paid_until(facts, memory, payment, money, memory[state + S_BAR])
         equity, worst, gross = at_bar(
@@ -163,7 +163,7 @@ def sample(nodes, facts, memory, width, ratios):
 @function
 def marked_figures(nodes, facts, memory, out, ratios):
     """Drawdowns, lowest equity and largest gross over the end of every bar."""
-    width = S_MARKET + PER_MARKET * facts[F_MARKETS]
+    width = S_MARKET + facts[F_PER_MARKET] * facts[F_MARKETS]
     count = memory[A_STATES_COUNT]
     memory[A_PEAK], memory[A_LOWEST], memory[A_GROSS_MAX], memory[A_UNSURE_COUNT] = facts[F_EQUITY], NO_MOMENT, 0, 0
     sample(nodes, facts, memory, width, ratios)
@@ -203,8 +203,7 @@ def block(nodes, facts, memory, state, bar, end, money, low, high, payment, rati
             memory[A_UNSURE_COUNT] += 1
             memory[unsure], memory[unsure + 1], memory[unsure + 2] = state, bar, end
             memory[unsure + 3], memory[unsure + 4], memory[unsure + 5] = money, payment, upper
-            equity, _, _ = at_bar(nodes, facts, memory, state, money, bar)
-            memory[A_PEAK] = max(memory[A_PEAK], equity)
+            memory[A_PEAK] = max(memory[A_PEAK], lower)  # every bar of the block reaches that
         return
     for back in range(memory[A_UNSURE_COUNT]):
         unsure = memory[A_UNSURE] + UNSURE * back

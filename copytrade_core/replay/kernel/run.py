@@ -59,6 +59,7 @@ from copytrade_core.replay.kernel.layout import (
     F_INTERVAL,
     F_MARKETS,
     F_PAY_COUNT,
+    F_PER_MARKET,
     G_CLOSE,
     G_KNOWN,
     INSIDE,
@@ -69,7 +70,6 @@ from copytrade_core.replay.kernel.layout import (
     NO_MOMENT,
     O_STATUS,
     ORDER,
-    PER_MARKET,
     S_MARKET,
     SOURCE_CLOSE,
     STAGE_SHIFT,
@@ -101,7 +101,7 @@ def reset(facts, memory, candidate, episodes):
     if memory[A_PNL] > 0:
         for episode in range(episodes):
             memory[memory[A_PNL] + episode] = 0
-    for column in range(S_MARKET + PER_MARKET * facts[F_MARKETS]):
+    for column in range(S_MARKET + facts[F_PER_MARKET] * facts[F_MARKETS]):
         memory[memory[A_STATES] + column] = 0
     memory[memory[A_STATES]] = -1
     memory[A_STATES_COUNT] = 1

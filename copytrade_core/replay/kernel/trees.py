@@ -22,16 +22,17 @@ def next_hit(nodes, facts, market, side, start, stop, low_at, high_at, close_at)
     blocks lie ahead, then descends; nodes keep minus their highest, so every comparison is the same.
     """
     lowest, least = np.int64(NEVER), np.int64(NEVER)
-    other, closes, minus_high = 1 - side, N_CLOSE + side, -high_at
+    minus_high, row = -high_at, np.uint64(market)
+    mine, other, closes = np.uint64(side), np.uint64(1 - side), np.uint64(N_CLOSE + side)
     level, node, found = 0, start, False
     while True:
         base = facts[F_LEVEL + level]
         block_end = (node // BRANCH + 1) * BRANCH
         limit = min(block_end, stop >> (4 * level))
         while node < limit:
-            at = NODE * (base + node)
-            low, high = nodes[market, at + side], nodes[market, at + other]
-            if low <= low_at or high <= minus_high or nodes[market, at + closes] <= close_at:
+            at = np.uint64(NODE * (base + node))
+            low, high = nodes[row, at + mine], nodes[row, at + other]
+            if low <= low_at or high <= minus_high or nodes[row, at + closes] <= close_at:
                 found = True
                 break
             lowest = min(lowest, low)
@@ -47,9 +48,9 @@ def next_hit(nodes, facts, market, side, start, stop, low_at, high_at, close_at)
         node *= BRANCH
         limit = node + BRANCH if found else stop >> (4 * level)
         while node < limit:
-            at = NODE * (base + node)
-            low, high = nodes[market, at + side], nodes[market, at + other]
-            if low <= low_at or high <= minus_high or nodes[market, at + closes] <= close_at:
+            at = np.uint64(NODE * (base + node))
+            low, high = nodes[row, at + mine], nodes[row, at + other]
+            if low <= low_at or high <= minus_high or nodes[row, at + closes] <= close_at:
                 found = True
                 break
             lowest = min(lowest, low)
