@@ -29,9 +29,9 @@ class PreparedMarkets:
 
     `nodes` int32 `(markets, 4 x nodes)` holds four numbers a node: lowest low, minus highest high, lowest close, minus
     highest close. All four are minima, and a short, judged as a long at negated prices, reads the second of each pair
-    where a long reads the first. First come the bars themselves, then one tree level after the other (`offsets`, in
-    nodes; a node covers `BRANCH` of the level below), then from `blocks_at` on the coarse blocks of `1 << block_shift`
-    bars. Where a market has no bar nothing is ever touched. `open` int32 has shape `(markets, n_bars)`.
+    where a long reads the first. First come the bars themselves (low, minus high, close, open: what a fill needs lies in
+    one cache line), then one tree level after the other (`offsets`, in nodes; a node covers `BRANCH` of the level below),
+    then from `blocks_at` on the coarse blocks of `1 << block_shift` bars. Where a market has no bar nothing is touched.
 
     Times are bars since `first_bar` (`open_time_ms / interval_ms`). `rules` has a row (money per tick and step, fewest
     steps, least notional) per market. Funding is sorted by market and time: `funding_start` `(markets + 1,)`,
@@ -42,7 +42,7 @@ class PreparedMarkets:
     names: tuple[str, ...]
     interval_ms: int
     first_bar: int
-    open: Int32s
+    bars_count: int
     nodes: Int32s
     offsets: Int64s
     block_shift: int
@@ -55,13 +55,8 @@ class PreparedMarkets:
     funding_slot: Int64s
     funding_bars: Int64s
 
-    @property
-    def bars_count(self) -> int:
-        """Bars of the grid."""
-        return self.open.shape[1]
-
     def bar_column(self, market: int, column: int) -> Int32s:
-        """One of the four numbers of every bar of a market."""
+        """One of the four numbers of every bar of a market: low, minus high, close, open."""
         return self.nodes[market, column : 4 * self.bars_count : 4]
 
 
@@ -85,15 +80,15 @@ def prepare_markets(data: MarketData, interval_ms: int) -> PreparedMarkets:
     count = max(series.end_ms for series in some) // interval_ms - first_bar
     padded = -(-count // BRANCH) * BRANCH
     offsets, shift = _offsets(padded), max(4, (count // COARSE_COUNT).bit_length())
-    opens = np.zeros((len(names), padded), dtype=np.int32)
     nodes = np.full((len(names), 4 * (int(offsets[-1]) + -(-padded >> shift))), NEVER, dtype=np.int32)
     for row, name in enumerate(names):
-        _lay_out(data.bars[name], first_bar, opens[row], nodes[row].reshape(-1, 4), offsets, shift)
+        _lay_out(data.bars[name], first_bar, nodes[row].reshape(-1, 4), offsets, shift)
+    opens = nodes[:, 3 : 4 * padded : 4]
     return PreparedMarkets(
         names=names,
         interval_ms=interval_ms,
         first_bar=first_bar,
-        open=opens,
+        bars_count=padded,
         nodes=nodes,
         offsets=offsets,
         block_shift=shift,
@@ -109,16 +104,16 @@ def prepare_markets(data: MarketData, interval_ms: int) -> PreparedMarkets:
     )
 
 
-def _lay_out(series: BarSeries, first_bar: int, opens: Int32s, nodes: Int32s, offsets: Int64s, shift: int) -> None:
+def _lay_out(series: BarSeries, first_bar: int, nodes: Int32s, offsets: Int64s, shift: int) -> None:
     """Bars, levels and blocks of one market, written into its rows; nodes have shape `(nodes, 4)`."""
-    at = series.open_time_ms // series.interval_ms - first_bar
-    opens[at] = series.open
+    at, padded = series.open_time_ms // series.interval_ms - first_bar, int(offsets[1])
     nodes[at] = np.stack((series.low, -series.high, series.close, -series.close), axis=1)
     for level in range(1, len(offsets) - 1):
         below = nodes[offsets[level - 1] : offsets[level]].reshape(-1, BRANCH, 4).min(axis=1)
         nodes[offsets[level] : offsets[level] + len(below)] = below
-    starts = np.arange(0, len(opens), 1 << shift)
-    nodes[offsets[-1] : offsets[-1] + len(starts)] = np.minimum.reduceat(nodes[: len(opens)], starts, axis=0)
+    starts = np.arange(0, padded, 1 << shift)
+    nodes[offsets[-1] : offsets[-1] + len(starts)] = np.minimum.reduceat(nodes[:padded], starts, axis=0)
+    nodes[at, 3] = series.open
 
 
 def _offsets(padded: int) -> Int64s:

@@ -180,7 +180,7 @@ def _looked_up(row: tuple[int, ...], markets: PreparedMarkets, *, at_close: bool
     return (
         known - markets.first_bar - (0 if rest else 1),
         int(closes[market][seen]),
-        int(closes[market][bar] if at_close else markets.open[market, bar]),
+        int(closes[market][bar] if at_close else markets.bar_column(market, 3)[bar]),
         (bar + markets.first_bar + int(at_close)) * markets.interval_ms,
         int(markets.funding_start[market] + np.searchsorted(markets.funding_bar[payments], bar, side="right")),
         *(int(column[seen]) for column in closes),

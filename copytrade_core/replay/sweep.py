@@ -195,7 +195,7 @@ def _replayed(prepared: Prepared, candidates: Candidates, memory: Int64s, pnl: I
     out = np.zeros((len(candidates), at.O_COLUMNS), dtype=np.int64)
     ratios = np.zeros((len(candidates), at.X_COLUMNS), dtype=np.float64)
     signals = prepared.signals
-    shared = (prepared.markets.nodes, prepared.markets.open, prepared.facts)
+    shared = (prepared.markets.nodes, prepared.facts)
     heard = (signals.rows, signals.events, signals.events_count)
 
     def part(first: int) -> None:

@@ -158,13 +158,14 @@ def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
 
 
 def _episodes(rng: np.random.Generator, data: MarketData, days: int, count: int) -> tuple[Episode, ...]:
-    """Ten minutes to ten days, both sides, both markets, overlapping; opened anywhere but in the first day."""
+    """Ten minutes to ten days, evenly, both sides, both markets, overlapping; opened anywhere but in the first day."""
     lives: dict[str, Episode] = {}
     longest = min(10.0, days / 4)
     while len(lives) < count:
         market = list(PRICES)[int(rng.random() * 2)]
         side = Side.LONG if rng.random() < 0.5 else Side.SHORT
-        duration = timedelta(milliseconds=round(_log_uniform(rng, 10 * MINUTE_MS, longest * DAY_MS)))
+        lasts_ms = 10 * MINUTE_MS + rng.random() * (longest * DAY_MS - 10 * MINUTE_MS)
+        duration = timedelta(milliseconds=round(lasts_ms))
         room_ms = (days - 1.1) * DAY_MS - duration / timedelta(milliseconds=1)
         opened_at = START + timedelta(milliseconds=round(DAY_MS + rng.random() * room_ms))
         life = _episode(data, market, side, opened_at, opened_at + duration, 1 + (rng.random() - 0.5) / 500)

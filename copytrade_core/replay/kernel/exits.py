@@ -105,6 +105,7 @@ def phase_ended(memory, trade):
 
 @function
 def moment(bar, stage, market):
+    """When something is due, as one number that sorts."""
     return (bar << BAR_SHIFT) | (stage << STAGE_SHIFT) | market
 
 
@@ -115,7 +116,7 @@ def bar_of(nodes, market, side, bar):
     return (
         np.int64(nodes[market, at + side]),
         -np.int64(nodes[market, at + 1 - side]),
-        np.int64(nodes[market, at + N_CLOSE + side]),
+        np.int64(nodes[market, at + N_CLOSE]) * (1 - 2 * side),
     )
 
 

@@ -1,4 +1,4 @@
-"""What a fill does: to the trade, to the account, and to the figures of the candidate. When it happens is in `trades.py`."""
+"""What a fill does to the trade, the account and the figures of the candidate. When it happens is in `trades.py`."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Where everything lies in the kernel's arrays. Only places here: what they mean is said where they are made and used.
 
-Arrays that travel through the kernel: `nodes` and `opens` of `PreparedMarkets` int32; `facts` int64, what all candidates
+Arrays that travel through the kernel: `nodes` of `PreparedMarkets` int32; `facts` int64, what all candidates
 share; `memory` int64, what one thread works with; `candidate` int64, one row of `candidates.CANDIDATE_COLUMNS`.
 """
 
@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
-# --- nodes: a long reads N_LOW, N_HIGH, N_CLOSE; a short, at negated prices, N_HIGH, N_LOW and the one after N_CLOSE
+# --- nodes: a long reads N_LOW, N_HIGH, N_CLOSE; a short, at negated prices, N_HIGH, N_LOW and the one after N_CLOSE.
+# Of a bar that one is its open, and a short negates the close itself.
 NODE = 4
-N_LOW, N_HIGH, N_CLOSE = 0, 1, 2
+N_LOW, N_HIGH, N_CLOSE, N_OPEN = 0, 1, 2, 3
 
 # --- facts
 (F_INTERVAL, F_FIRST_BAR, F_MARKETS, F_LEVELS, F_BLOCK_SHIFT, F_BLOCKS, F_AT_CLOSE, F_TOUCH, F_TAKER, F_MAKER, F_SLIPPAGE,

@@ -1,4 +1,4 @@
-"""Filling the kernel's arrays from what the rest of the project has, and making its working memory. Nothing is computed."""
+"""The kernel's arrays, filled from what the rest of the project has, and its working memory. Nothing is computed."""
 
 from __future__ import annotations
 

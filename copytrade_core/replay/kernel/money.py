@@ -1,4 +1,4 @@
-"""Integer money in compiled form: each function is the one of that name in `model/units.py`. No other rule is here."""
+"""Integer money in compiled form. No rule is made here: functions are those of their names in `model/units.py`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ NOTIONAL_MAX = 10**14
 
 @function
 def ceil_div(numerator, denominator):
+    """As in `model/units.py`."""
     return -((-numerator) // denominator)
 
 
@@ -23,21 +24,25 @@ def rounded(scaled, unit, up):
 
 @function
 def against(price, rate, buying):
+    """As in `model/units.py`."""
     return max(1, rounded(price * (PPM + rate * (2 * np.int64(buying) - 1)), PPM, buying))
 
 
 @function
 def offset(price, rate, buying):
+    """As in `model/units.py`."""
     return max(1, rounded(price * (PPM + rate), PPM, buying))
 
 
 @function
 def at_level(anchor, ratio, buying):
+    """As in `model/units.py`."""
     return max(1, rounded(anchor * ratio, LEVEL, buying))
 
 
 @function
 def fee(notional, rate):
+    """As in `model/units.py`."""
     return rounded(notional * rate, PPM, True)
 
 
@@ -55,11 +60,13 @@ def share(amount, numerator, denominator):
 
 @function
 def under_headroom(notional, headroom):
+    """As in `model/units.py`."""
     return share(notional, PPM, PPM + headroom)
 
 
 @function
 def funding_cost(notional, signed_rate):
+    """As in `model/units.py`, the rate with the side's sign."""
     units = notional // FUNDING
     return units * signed_rate + ceil_div((notional - units * FUNDING) * signed_rate, FUNDING)
 

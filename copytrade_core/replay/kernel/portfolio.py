@@ -134,13 +134,14 @@ def walk(nodes, facts, memory, state, start, stop, money, payment, ratios, only_
             upper, lower, worst, gross = bounds(nodes, facts, memory, state, money, money, level_one + bar // BRANCH)
             memory[A_PEAK_MAX] = max(memory[A_PEAK_MAX], upper)
             rules_out = upper <= memory[A_PEAK] and (only_peak or not may_matter(memory, ratios, lower, worst, gross))
+        if rules_out:
+            bar = end
         while bar < end:
-            if not rules_out:
-                equity, worst, gross = at_bar(nodes, facts, memory, state, money, bar)
-                if only_peak:
-                    memory[A_PEAK] = max(memory[A_PEAK], equity)
-                else:
-                    see(memory, ratios, equity, worst, gross)
+            equity, worst, gross = at_bar(nodes, facts, memory, state, money, bar)
+            if only_peak:
+                memory[A_PEAK] = max(memory[A_PEAK], equity)
+            else:
+                see(memory, ratios, equity, worst, gross)
             bar += 1
         if bar < stop:
             money, payment = paid_until(facts, memory, payment, money, bar)

@@ -166,16 +166,16 @@ def fill_order(nodes, facts, memory, candidate, levels, rows, which, bar, out):
 
 
 @function
-def on_trade(nodes, opens, facts, memory, candidate, which, bar, stage, out, ratios):
+def on_trade(nodes, facts, memory, candidate, which, bar, stage, out, ratios):
     """An active trade is due; one that is over gives its place back."""
     place = memory[A_ACTIVE] + ACTIVE * which
     trade = np.uint64(memory[place])
     if stage == INSIDE:
-        due = inside(nodes, opens, facts, memory, trade, candidate, bar, out, ratios)
+        due = inside(nodes, facts, memory, trade, candidate, bar, out, ratios)
     elif stage == BAR_END:
         due = end_of_bar(nodes, facts, memory, trade, candidate, bar, out)
     else:
-        market_exit(nodes, opens, facts, memory, trade, candidate, bar, stage, out, ratios)
+        market_exit(nodes, facts, memory, trade, candidate, bar, stage, out, ratios)
         due = OVER
     if due != OVER:
         memory[place + 1] = due
@@ -198,7 +198,7 @@ def time_of(facts, rows, events, heard, is_source, bar, stage):
 
 
 @function
-def replay_one(nodes, opens, facts, rows, events, events_count, candidate, levels, memory, out, ratios):
+def replay_one(nodes, facts, rows, events, events_count, candidate, levels, memory, out, ratios):
     """Replay one candidate: whatever is due first, until nothing is."""
     reset(facts, memory, candidate, len(rows))
     heard = 0
@@ -218,7 +218,7 @@ def replay_one(nodes, opens, facts, rows, events, events_count, candidate, level
         elif due == order_due:
             fill_order(nodes, facts, memory, candidate, levels, rows, waits, bar, out)
         else:
-            on_trade(nodes, opens, facts, memory, candidate, which, bar, stage, out, ratios)
+            on_trade(nodes, facts, memory, candidate, which, bar, stage, out, ratios)
     settle_due(memory, ratios)
     out[O_STATUS] = memory[A_STATUS]
     marked_figures(nodes, facts, memory, out, ratios)
@@ -233,7 +233,7 @@ KERNEL = fingerprint(
 def _compiled(version: int):  # noqa: ANN202 - a dispatcher of numba's
     @kept
     def replay_part(
-        nodes, opens, facts, rows, events, events_counts, candidates, levels, memory, out, ratios, pnl, first, step
+        nodes, facts, rows, events, events_counts, candidates, levels, memory, out, ratios, pnl, first, step
     ):
         """Replay every `step`-th candidate from `first` on, with one working memory; the others are other threads'.
 
@@ -243,7 +243,6 @@ def _compiled(version: int):  # noqa: ANN202 - a dispatcher of numba's
             source = candidates[index, C_SOURCE]
             replay_one(
                 nodes,
-                opens,
                 facts,
                 rows[source],
                 events[source],

@@ -1,4 +1,4 @@
-"""How a trade goes on and ends: fills inside a bar, ends of bars, exits by market order. How it begins is in `opening.py`."""
+"""How a trade goes on and ends: fills inside a bar, ends of bars, market exits. How it begins is in `opening.py`."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from copytrade_core.replay.kernel.layout import (
     F_TOUCH,
     M_MARKS,
     N_CLOSE,
+    N_OPEN,
     NODE,
     T_FILLED,
     T_FROM,
@@ -47,10 +48,10 @@ OVER = -1
 
 
 @function
-def inside(nodes, opens, facts, memory, trade, candidate, bar, out, ratios):
+def inside(nodes, facts, memory, trade, candidate, bar, out, ratios):
     """A bar in which the trade fills: adverse first, a stop before a rung at a tie, take-profit only without a rung."""
     market, sign = memory[trade + T_MARKET], memory[trade + T_SIGN]
-    first = np.int64(opens[market, bar]) * sign
+    first = np.int64(nodes[market, NODE * bar + N_OPEN]) * sign
     low, high, last_price = bar_of(nodes, market, memory[trade + T_SIDE], bar)
     end_ms = (bar + facts[F_FIRST_BAR] + 1) * facts[F_INTERVAL]
     pay_funding(facts, memory, trade, bar)
@@ -125,10 +126,10 @@ def end_of_bar(nodes, facts, memory, trade, candidate, bar, out):
 
 
 @function
-def market_exit(nodes, opens, facts, memory, trade, candidate, bar, stage, out, ratios):
+def market_exit(nodes, facts, memory, trade, candidate, bar, stage, out, ratios):
     """The market close of a trade fills at the bar's open or close."""
     pay_funding(facts, memory, trade, bar)
     market = memory[trade + T_MARKET]
-    raw = np.int64(opens[market, bar] if stage == EXIT_OPEN else nodes[market, NODE * bar + N_CLOSE])
+    raw = np.int64(nodes[market, NODE * bar + (N_OPEN if stage == EXIT_OPEN else N_CLOSE)])
     time_ms = (bar + facts[F_FIRST_BAR] + (0 if stage == EXIT_OPEN else 1)) * facts[F_INTERVAL]
     close(facts, memory, trade, candidate, bar, raw, facts[F_TAKER], memory[trade + T_WHY], time_ms, out, ratios)

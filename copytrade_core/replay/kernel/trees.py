@@ -1,4 +1,4 @@
-"""The range-extreme trees: the next bar beyond a price, and the extremes of the bars before it, without scanning them."""
+"""The range-extreme trees: the next bar beyond a price and the extremes of the bars before it, without a scan."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def next_hit(nodes, facts, market, side, start, stop, low_at, high_at, close_at)
     """
     lowest, least = np.int64(NEVER), np.int64(NEVER)
     minus_high, row = -high_at, np.uint64(market)
-    mine, other, closes = np.uint64(side), np.uint64(1 - side), np.uint64(N_CLOSE + side)
+    mine, other, closes, flip = np.uint64(side), np.uint64(1 - side), np.uint64(N_CLOSE), 1 - 2 * side
     level, node, found = 0, start, False
     while True:
         base = facts[F_LEVEL + level]
@@ -32,7 +32,7 @@ def next_hit(nodes, facts, market, side, start, stop, low_at, high_at, close_at)
         while node < limit:
             at = np.uint64(NODE * (base + node))
             low, high = nodes[row, at + mine], nodes[row, at + other]
-            if low <= low_at or high <= minus_high or nodes[row, at + closes] <= close_at:
+            if low <= low_at or high <= minus_high or nodes[row, at + closes] * flip <= close_at:
                 found = True
                 break
             lowest = min(lowest, low)
@@ -42,15 +42,18 @@ def next_hit(nodes, facts, market, side, start, stop, low_at, high_at, close_at)
             break
         level += 1
         node //= BRANCH
+        closes, flip = np.uint64(N_CLOSE + side), 1
     while level > 0:
         level -= 1
+        if level == 0:
+            closes, flip = np.uint64(N_CLOSE), 1 - 2 * side
         base = facts[F_LEVEL + level]
         node *= BRANCH
         limit = node + BRANCH if found else stop >> (4 * level)
         while node < limit:
             at = np.uint64(NODE * (base + node))
             low, high = nodes[row, at + mine], nodes[row, at + other]
-            if low <= low_at or high <= minus_high or nodes[row, at + closes] <= close_at:
+            if low <= low_at or high <= minus_high or nodes[row, at + closes] * flip <= close_at:
                 found = True
                 break
             lowest = min(lowest, low)
