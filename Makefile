@@ -54,7 +54,7 @@ format: $(VENV)/.dev ## fix what can be fixed without thinking
 soak: $(VENV)/.dev ## long endurance tests
 	@HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -m soak -o faulthandler_timeout=0
 
-bench: $(VENV)/.dev ## measure, and write docs/performance.md and docs/performance.json
+bench: $(VENV)/.bench ## measure, and write docs/performance.md and docs/performance.json
 	@$(BIN)/python tests/bench/run.py
 
 docs: $(VENV)/.dev ## write the generated pages and build the site into site/
@@ -69,6 +69,8 @@ requirements: $(VENV)/.made ## pin again with hashes (UPGRADE=1 takes newer vers
 	"$$tmp/uv/bin/uv" $(COMPILE) $$upgrade --group build -o requirements/runtime.txt; \
 	"$$tmp/uv/bin/uv" $(COMPILE) $$upgrade --group build --group test --group docs \
 		--constraints requirements/runtime.txt -o requirements/dev.txt; \
+	"$$tmp/uv/bin/uv" $(COMPILE) $$upgrade --group build --group test --group docs --group bench \
+		--constraints requirements/dev.txt -o requirements/bench.txt; \
 	git --no-pager diff --stat -- requirements 2>/dev/null || :
 
 clean: ## remove caches and the built site; keeps .venv, data, reports and the Dagster instance
@@ -105,6 +107,12 @@ $(VENV)/.project: $(VENV)/.runtime pyproject.toml
 $(VENV)/.dev: $(VENV)/.project requirements/dev.txt
 	@echo "installing pinned development packages (once)"
 	@$(PIP) install -q --require-hashes -r requirements/dev.txt
+	@touch $@
+
+# The peers of the benchmark: many packages that nothing else needs.
+$(VENV)/.bench: $(VENV)/.dev requirements/bench.txt
+	@echo "installing the benchmark's peers (once)"
+	@$(PIP) install -q --require-hashes -r requirements/bench.txt
 	@touch $@
 
 # Two processes on a fresh instance race on its schema, so it is initialised once, here.

@@ -20,7 +20,7 @@ BRANCH = 16
 NEVER = 2**31 - 1
 """Above every price and every mirrored price."""
 COARSE_COUNT = 512
-"""A history has up to so many coarse blocks, which bound the portfolio before any bar is looked at: they stay in cache."""
+"""A history has up to so many coarse blocks; they bound the portfolio before a bar is looked at and stay in cache."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -29,9 +29,10 @@ class PreparedMarkets:
 
     `nodes` int32 `(markets, 4 x nodes)` holds four numbers a node: lowest low, minus highest high, lowest close, minus
     highest close. All four are minima, and a short, judged as a long at negated prices, reads the second of each pair
-    where a long reads the first. First come the bars themselves (low, minus high, close, open: what a fill needs lies in
-    one cache line), then one tree level after the other (`offsets`, in nodes; a node covers `BRANCH` of the level below),
-    then from `blocks_at` on the coarse blocks of `1 << block_shift` bars. Where a market has no bar nothing is touched.
+    where a long reads the first. First come the bars themselves (low, minus high, close, open: what a fill needs lies
+    in one cache line), then one tree level after the other (`offsets`, in nodes; a node covers `BRANCH` of the level
+    below), then from `blocks_at` on the coarse blocks of `1 << block_shift` bars. Where a market has no bar nothing is
+    touched.
 
     Times are bars since `first_bar` (`open_time_ms / interval_ms`). `rules` has a row (money per tick and step, fewest
     steps, least notional) per market. Funding is sorted by market and time: `funding_start` `(markets + 1,)`,

@@ -12,7 +12,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from copytrade_core.model.bar import Int64s
+from copytrade_core.model.bar import Int32s, Int64s
 from copytrade_core.model.errors import BadInput, Where
 from copytrade_core.model.policy import AddMode, Anchor, PolicySpec, SizingRule
 from copytrade_core.model.side import Side, SideFilter
@@ -47,17 +47,20 @@ CANDIDATE_COLUMNS = (
     "base",
     *(f"share{number}" for number in range(1, RUNGS_MAX + 1)),
 )
-"""Columns of a candidate row. `base` and `share…` are money when `denominator` is 0 (a fixed target), else numerators of
-shares of the target; rates and times are 0 when absent; `side` is 1 long only, -1 short only, 0 both; `sizing` counts
-`SizingRule` in its order."""
+"""Columns of a candidate row. `base` and `share…` are money when `denominator` is 0 (a fixed target), else numerators
+of shares of the target; rates and times are 0 when absent; `side` is 1 long only, -1 short only, 0 both; `sizing`
+counts `SizingRule` in its order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Candidates:
-    """`rows` int64 `(n, len(CANDIDATE_COLUMNS))`; `ratios` int32 `(n, 2 * RUNGS_MAX)`: levels of a long, then a short."""
+    """Policies as rows: `rows` int64 `(n, len(CANDIDATE_COLUMNS))`, `ratios` int32 `(n, 2 * RUNGS_MAX)`.
+
+    Ratios are the levels of a long's ladder, then of a short's, 0 where there is none.
+    """
 
     rows: Int64s
-    ratios: np.ndarray
+    ratios: Int32s
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -69,18 +69,19 @@ SIGNAL_COLUMNS = (
 )
 """Columns of a signal row; the closes of every market known at the signal, then those known at its fill, follow.
 
-`fill_bar` is the first bar that opens at or after `known_ms`; `covered_until_ms` the first moment without a bar (-1: not
-covered at all); `close_bar` the last bar before the source's close is acted on. What does not depend on a policy is
-looked up here once: the bar up to which funding is paid at the signal, the mark it is judged by, the raw price and time of
-its fill, and the place of the first funding payment after it."""
+`fill_bar` is the first bar that opens at or after `known_ms`; `covered_until_ms` the first moment without a bar (-1:
+not covered at all); `close_bar` the last bar before the source's close is acted on. What does not depend on a policy is
+looked up here once: the bar up to which funding is paid at the signal, the mark it is judged by, the raw price and time
+of its fill, and the place of the first funding payment after it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Signals:
     """Signals by `Source`: `rows` int64 of shape `(3, n_episodes, len(SIGNAL_COLUMNS) + 2 markets)`.
 
-    `events` int64 of shape `(3, n_events, 3)` are (key, episode, 0 signal | 1 close) in the order they become known,
-    `events_count` how many of them each source has, `signals_count` how many are signals. A key is `bar << 12 | stage << 8`: see the kernel's stages.
+    `events` int64 of shape `(3, n_events, 3)` are (moment, episode, 0 signal | 1 close) in the order they become known;
+    `events_count` says how many each source has, `signals_count` how many of them are signals. A moment is
+    `bar << 12 | stage << 8`: see the stages in `kernel/layout.py`.
     """
 
     rows: Int64s

@@ -1,6 +1,6 @@
 """The fast engine as the rest of the project calls it: prepare once, then replay thousands of policies.
 
-It counts only while it equals the reference (`equivalence.py`). What it cannot express it refuses; it never approximates.
+It counts only while it equals the reference (`equivalence.py`). What it cannot express it refuses, never approximates.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
@@ -211,12 +212,13 @@ def _replayed(prepared: Prepared, candidates: Candidates, memory: Int64s, pnl: I
     return _table(prepared, candidates.rows[:, 0], out, ratios)
 
 
-def _table(prepared: Prepared, sources: Int64s, out: Int64s, outf: Float64s) -> SweepTable:
+def _table(prepared: Prepared, sources: Int64s, out: Int64s, ratios: Float64s) -> SweepTable:
+    figures: dict[str, Any] = {name: np.ascontiguousarray(ratios[:, number]) for number, name in enumerate(RATIOS)}
     integers = [field.name for field in fields(SweepTable) if field.name not in RATIOS]
-    columns = {name: np.ascontiguousarray(out[:, number]) for number, name in enumerate(integers)}
-    ratios = {name: np.ascontiguousarray(outf[:, number]) for number, name in enumerate(RATIOS)}
-    columns["skipped_count"] += len(prepared.episode_ids) - prepared.signals.signals_count[sources]
-    return SweepTable(**columns, **ratios)
+    figures |= {name: np.ascontiguousarray(out[:, number]) for number, name in enumerate(integers)}
+    # The kernel hears no signal of an episode that, say, never closed: it is skipped, too.
+    figures["skipped_count"] += len(prepared.episode_ids) - prepared.signals.signals_count[sources]
+    return SweepTable(**figures)
 
 
 def _curve(prepared: Prepared, memory: Int64s, trips: Int64s) -> Int64s:
@@ -236,7 +238,7 @@ def _curve(prepared: Prepared, memory: Int64s, trips: Int64s) -> Int64s:
     cash, gross = spec.initial_equity + now[:, at.S_CASH] - funding, np.zeros(len(bars), dtype=np.int64)
     for market in range(len(grid.names)):
         net, units, *entered = now[:, at.S_MARKET + columns * market :][:, :columns].T
-        longs, shorts = entered if entered else (0, 0)
+        longs, shorts = entered or (0, 0)
         low, high, close = (
             np.where(units != 0, grid.bar_column(market, column)[bars], 0).astype(np.int64) for column in (0, 1, 2)
         )

@@ -230,7 +230,7 @@ KERNEL = fingerprint(
 """Of all compiled code: part of the key under which the machine code is kept."""
 
 
-def _compiled(version: int):  # noqa: ANN202 - a dispatcher of numba's
+def _compiled(version: int):
     @kept
     def replay_part(
         nodes, facts, rows, events, events_counts, candidates, levels, memory, out, ratios, pnl, first, step
