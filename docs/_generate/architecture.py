@@ -26,6 +26,7 @@ ROOMS = {
     "copytrade_core/promotion": "digests, gates and approval statements; signs nothing",
     "copytrade_core/monitor": "status to incidents",
     "copytrade_core/replay": "drives the flow with history",
+    "copytrade_core/replay/kernel": "the fast engine: one compiled function, proved equal to the reference",
     "copytrade_core/search": "drives replay over many policies",
     "copytrade_core/session": "drives the flow with a live or archived feed",
     "copytrade_core/edges": "everything that touches the world",

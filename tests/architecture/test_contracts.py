@@ -81,7 +81,7 @@ def test_a_planted_breach_is_found(skeleton, tmp_path, path, text, contract):
     [
         ("copytrade_core/edges/x.py", "import httpx, duckdb, pyarrow, copytrade_core.sources"),
         ("copytrade_core/edges/venues/x.py", "import ccxt"),
-        ("copytrade_core/replay/kernel.py", "import numba"),
+        ("copytrade_core/replay/kernel/compiled.py", "import numba"),
         ("copytrade_core/cli/x.py", "import copytrade_core.edges, typer, rich"),
         ("copytrade_dagster/x.py", "import dagster, copytrade_core.edges"),
     ],
