@@ -273,6 +273,7 @@ def test_a_search_report_counts_for_the_policy_and_data_it_was_about(copytrade, 
 
     assert copytrade("gates", "--lead", LEAD, "--json").code == ExitCode.REFUSED
     now = candidate_facts(open_workplace(load_settings()), LEAD).judged
+    engine = {"verdict": "EQUAL", "compared_count": 12, "policy_digests": [now.policy_digest], "difference": None}
     report = {
         "search_id": "5" * 64,
         "policy_digest": now.policy_digest,
@@ -281,12 +282,7 @@ def test_a_search_report_counts_for_the_policy_and_data_it_was_about(copytrade, 
         "neighbours_count": 12,
         "neighbours_profitable_ratio": 0.75,
         "overfitting": None,
-        "engine": {
-            "verdict": "EQUAL",
-            "compared_count": 12,
-            "policy_digests": [now.policy_digest],
-            "difference": None,
-        },
+        "engine": engine,
     }
     plateau = "neighbours_profitable_ratio_min"
 
@@ -300,8 +296,8 @@ def test_a_search_report_counts_for_the_policy_and_data_it_was_about(copytrade, 
     assert found() == ("pass", 0.75)
     store(judged, "search_report", {"gate_facts": {**report, "data_digest": "0" * 64}})
     assert found() == ("inconclusive", None)
-    engine = {**report["engine"], "verdict": "REJECTED_FOR_SEARCH", "difference": "fill 3"}
-    store(judged, "search_report", {"gate_facts": {**report, "engine": engine}})
+    differing = {**engine, "verdict": "REJECTED_FOR_SEARCH", "difference": "fill 3"}
+    store(judged, "search_report", {"gate_facts": {**report, "engine": differing}})
     assert found() == ("fail", 0.75)
     store(judged, "search_report", {"page": "without facts"})
     said = copytrade("gates", "--lead", LEAD, "--json")

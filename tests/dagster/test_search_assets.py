@@ -83,7 +83,8 @@ def checks_of(result: dg.ExecuteInProcessResult) -> dict[str, dg.AssetCheckEvalu
 
 
 def made(result: dg.ExecuteInProcessResult) -> list[str]:
-    return [event.asset_key.to_user_string() for event in result.all_events if event.is_step_materialization]
+    keys = [event.asset_key for event in result.all_events if event.is_step_materialization]
+    return [key.to_user_string() for key in keys if key is not None]
 
 
 def test_one_run_goes_from_trials_to_the_holdout_and_every_check_passes(root):
@@ -119,7 +120,9 @@ def test_run_config_chooses_what_is_searched(root):
     result = run_job(trials=12, seed=4, sampler="random", space="tiny", strategy="against")
     head = place(root).lake.require("trials", LEAD)
     assert result.success is False or made(result) == LINE
-    assert head.metadata["by_origin"]["random"] == 12
+    by_origin = head.metadata["by_origin"]
+    assert isinstance(by_origin, dict)
+    assert by_origin["random"] == 12
     assert not run_job(sampler="manual").success
 
 

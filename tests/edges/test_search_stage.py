@@ -82,6 +82,13 @@ def opened(root: Path):
     return place_of(root / "settings" / "copytrade.toml")
 
 
+def counted(answer: dict[str, object]) -> int:
+    """How many trials the figures about luck of an answer count."""
+    figures = answer["overfitting"]
+    assert isinstance(figures, dict)
+    return figures["trials_count"]
+
+
 def test_everything_is_stored_with_what_it_was_made_from(searched):
     place = opened(searched)
     heads = {asset: place.lake.require(asset, LEAD) for asset in ("trials", "search_report", "champion_policy")}
@@ -173,8 +180,7 @@ def test_another_search_adds_to_the_count_and_leaves_the_first_digest_alone(sear
     assert second["search_digest"] != first["search_digest"]
     again = run_search(place, ASKED, quietly)
     assert again.metadata["search_digest"] == first["search_digest"]
-    figures = [search_answer(place, LEAD)["overfitting"], first["overfitting"]]
-    assert figures[0]["trials_count"] > figures[1]["trials_count"]
+    assert counted(search_answer(place, LEAD)) > counted(first)
 
 
 def test_under_the_real_limits_the_best_of_so_few_is_no_champion(searched, copied, project_root):
@@ -214,8 +220,9 @@ def test_one_policy_by_hand_is_counted_and_leaves_the_search_alone(searched, cop
     place = opened(copied(searched))
     registry, before = TrialRegistry(place.lake.root), place.lake.require("search_report", LEAD)
     outcome = try_policy(place, replace(ASKED, sampler=SamplerChoice.MANUAL, seed=9), quietly)
-    assert outcome.metadata["trial"].origin is TrialOrigin.MANUAL
-    assert registry.trials()[-1] == outcome.metadata["trial"]
+    tried = registry.trials()[-1]
+    assert tried == outcome.metadata["trial"]
+    assert tried.origin is TrialOrigin.MANUAL
     assert place.lake.require("search_report", LEAD) == before
     with pytest.raises(BadInput, match="by hand"):
         _ = run_search(place, replace(ASKED, sampler=SamplerChoice.MANUAL), quietly)

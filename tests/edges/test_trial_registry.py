@@ -283,7 +283,8 @@ CHANGES = {
 @pytest.mark.parametrize("field", list(SCHEMA))
 def test_a_changed_field_is_seen_even_with_a_name_that_fits(tmp_path, field):
     registry = filled(tmp_path)
-    of_type = {pl.String(): pl.concat_str(pl.col(field).cast(pl.String), pl.lit("x")), pl.Float64(): pl.lit(9.5)}
+    longer = pl.concat_str(pl.col(field).cast(pl.String), pl.lit("x"))
+    of_type: dict[pl.DataType, pl.Expr] = {pl.String(): longer, pl.Float64(): pl.lit(9.5)}
     change = CHANGES.get(field)
     if change is None:
         change = of_type[SCHEMA[field]]

@@ -99,9 +99,7 @@ def test_a_holdout_is_used_once_and_by_the_judged_candidate_alone(candidates, ch
     assert decided_by is None or found.deciding.name == decided_by
 
 
-def engine(**changes):
-    values = {"verdict": "EQUAL", "compared_count": 20, "policy_digests": ("a" * 64,), "difference": None}
-    return EngineFacts(**{**values, **changes})
+EQUAL = EngineFacts(verdict="EQUAL", compared_count=20, policy_digests=("a" * 64,), difference=None)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +113,7 @@ def engine(**changes):
     ],
 )
 def test_the_engines_must_have_been_equal_on_the_judged_policy(candidates, changes, expected):
-    search = candidates.search(engine=engine(**changes))
+    search = candidates.search(engine=replace(EQUAL, **changes))
     assert verdict(candidates, Gate.ENGINE_EQUIVALENCE, search=search) is expected
 
 

@@ -41,15 +41,27 @@ FIGURES = OverfittingFigures(
     net_interval_high_usdt=2.0,
     reasons=(),
 )
-AT_THE_LIMIT = {
-    "sampled_count": int(limit("trials_count_min")),
-    "validation_net_low_usdt": limit("validation_net_interval_low_usdt_above") + 1e-9,
-    "contract": CONTRACT,
-}
+SAMPLED_COUNT = int(limit("trials_count_min"))
+NET_LOW_USDT = limit("validation_net_interval_low_usdt_above") + 1e-9
+
+
+def doubted(
+    figures: OverfittingFigures,
+    *,
+    sampled_count: int = SAMPLED_COUNT,
+    validation_net_low_usdt: float | None = NET_LOW_USDT,
+) -> tuple[str, ...]:
+    """The doubts; what is not given lies at its limit."""
+    return doubts(
+        figures,
+        sampled_count=sampled_count,
+        validation_net_low_usdt=validation_net_low_usdt,
+        contract=CONTRACT,
+    )
 
 
 def test_a_figure_at_its_limit_is_no_doubt():
-    assert doubts(FIGURES, **AT_THE_LIMIT) == ()
+    assert doubted(FIGURES) == ()
 
 
 @pytest.mark.parametrize(
@@ -64,7 +76,7 @@ def test_a_figure_at_its_limit_is_no_doubt():
     ],
 )
 def test_each_limit_is_a_doubt_of_its_own(change, asked, words):
-    (only,) = doubts(replace(FIGURES, **change), **{**AT_THE_LIMIT, **asked})
+    (only,) = doubted(replace(FIGURES, **change), **asked)
     assert words in only
 
 
@@ -75,11 +87,11 @@ def test_a_missing_figure_is_a_doubt_with_its_reason():
         backtest_overfitting_ratio=None,
         reasons=(("deflated_sharpe_ratio", "two trips"), ("backtest_overfitting_ratio", "nine signals")),
     )
-    assert doubts(missing, **AT_THE_LIMIT) == (
+    assert doubted(missing) == (
         "deflated Sharpe ratio cannot be told: two trips",
         "probability of backtest overfitting cannot be told: nine signals",
     )
 
 
 def test_not_a_number_is_a_doubt():
-    assert doubts(replace(FIGURES, deflated_sharpe_ratio=float("nan")), **AT_THE_LIMIT)
+    assert doubted(replace(FIGURES, deflated_sharpe_ratio=float("nan")))
