@@ -57,10 +57,13 @@ def _case(lives: Sequence, policy: PolicySpec, spec: ReplaySpec, markets: Market
     return Case(seed=0, episodes=tuple(lives), policy=policy, spec=spec, data=markets)
 
 
-def _both_sides(name: str, rows: Sequence[Ohlc], policy: PolicySpec, spec: ReplaySpec = PAID) -> dict[str, Case]:
+def _both_sides(
+    name: str, rows: Sequence[Ohlc], policy: PolicySpec, spec: ReplaySpec = PAID, *, minutes: float = 60
+) -> dict[str, Case]:
+    long, short = episode(0, minutes), episode(0, minutes, side=Side.SHORT)
     return {
-        f"{name}, long": _case(LONG, policy, spec, data(_bars(*rows))),
-        f"{name}, short": _case(SHORT, policy, spec, data(_mirrored(*rows))),
+        f"{name}, long": _case([long], policy, spec, data(_bars(*rows))),
+        f"{name}, short": _case([short], policy, spec, data(_mirrored(*rows))),
     }
 
 
@@ -79,7 +82,11 @@ def _levels() -> dict[str, Case]:
     close_at: tuple[Ohlc, ...] = (FLAT, (100_000, 100_000, 98_900, 99_030), (99_030, 99_100, 98_000, 99_029))
     rise: tuple[Ohlc, ...] = (FLAT, (100_000, 101_020, 98_900, 100_900), (102_000, 103_000, 101_000, 101_000))
     wave: tuple[Ohlc, ...] = (FLAT, (100_000, 102_000, 99_900, 101_900), (101_900, 102_500, 98_000, 98_500))
+    fallen: tuple[Ohlc, ...] = (FLAT, (100_000, 100_000, 97_900, 98_000), (98_000, 100_000, 98_000, 100_000))
+    # Long after a fall that closes saw, one deeper that they did not: in another block of bars, at the same portfolio.
+    spike = (*fallen, *([FLAT] * 40), (100_000, 100_000, 91_000, 100_000))
     return {
+        **_both_sides("a bar that reaches far and comes back", spike, FOLLOW, minutes=300),
         **_both_sides("rungs at their prices", FALL, LADDERED),
         **_both_sides("an open beyond stop and rungs", opens_beyond, STOPPED),
         **_both_sides("a stop between the rungs", FALL, replace(STOPPED, exit=leave(THEN, stop=15_000))),

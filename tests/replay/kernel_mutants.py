@@ -29,17 +29,12 @@ MUTANTS = (
     Mutant(
         name="fee_rounded_down",
         why="fees are rounded down instead of up",
-        swaps=(("    return ceil_div(notional * rate, PPM)", "    return notional * rate // PPM"),),
+        swaps=(("return rounded(notional * rate, PPM, True)", "return rounded(notional * rate, PPM, False)"),),
     ),
     Mutant(
         name="average_rounded_for_us",
         why="the average entry is rounded in our favour: exits lie a tick away",
-        swaps=(
-            (
-                "average = ceil_div(cost, unit) if sign > 0 else cost // unit",
-                "average = cost // unit if sign > 0 else ceil_div(cost, unit)",
-            ),
-        ),
+        swaps=(("rounded(cost, unit, sign > 0)", "rounded(cost, unit, sign < 0)"),),
     ),
     Mutant(
         name="rung_before_stop",
@@ -127,7 +122,7 @@ MUTANTS = (
     Mutant(
         name="shorts_left_out_of_the_bound",
         why="blocks of bars are skipped whose shorts fell deeper than known: a drawdown is missed",
-        swaps=((" + ((gross - net) >> 1) * prices[row + P_MIRRORED + P_LOW, at]", ""),),
+        swaps=((" + ((gross - net) >> 1) * nodes[\n            market, node + N_HIGH\n        ]", ""),),
     ),
     Mutant(
         name="exits_of_one_moment_in_any_order",
