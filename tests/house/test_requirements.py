@@ -1,4 +1,4 @@
-"""The pins: every package with its hashes, no host, both files agreeing, and everything that pyproject.toml names."""
+"""The pins: every package with its hashes, no host, the files agreeing, and everything that pyproject.toml names."""
 
 from __future__ import annotations
 
@@ -39,21 +39,34 @@ def dev(project_root):
     return pins((project_root / "requirements/dev.txt").read_text())
 
 
-def test_every_pin_has_hashes_and_no_host(runtime, dev):
+@pytest.fixture(scope="session")
+def bench(project_root):
+    return pins((project_root / "requirements/bench.txt").read_text())
+
+
+def test_every_pin_has_hashes_and_no_host(runtime, dev, bench):
     assert len(runtime) > 50
-    assert [pin for pin, hashes in {**runtime, **dev}.items() if not hashes] == []
+    assert [pin for pin, hashes in {**runtime, **dev, **bench}.items() if not hashes] == []
 
 
 def test_development_pins_contain_the_runtime_pins(runtime, dev):
     assert set(runtime) - set(dev) == set()
 
 
-def test_everything_named_is_pinned(project_root, runtime, dev):
+def test_the_peers_of_the_benchmark_change_no_version(dev, bench):
+    versions, beside = dict(dev), dict(bench)
+    shared = versions.keys() & beside.keys()
+    assert shared
+    assert {name: beside[name] for name in shared} == {name: versions[name] for name in shared}
+
+
+def test_everything_named_is_pinned(project_root, runtime, dev, bench):
     project = tomllib.loads((project_root / "pyproject.toml").read_text())
     groups = project["dependency-groups"]
     for wanted, pinned in (
         (project["project"]["dependencies"] + groups["build"], runtime),
-        ([name for group in groups.values() for name in group], dev),
+        ([each for name, group in groups.items() if name != "bench" for each in group], dev),
+        (groups["bench"], bench),
     ):
         names = {canonical(re.split(r"[<>=~! ]", requirement)[0]) for requirement in wanted}
         assert names - {name for name, _ in pinned} == set()
