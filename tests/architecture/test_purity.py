@@ -21,7 +21,7 @@ MODULES = {
 HARMLESS = {
     ("io", "BytesIO"),
     ("io", "StringIO"),
-    # Threads that share nothing but what they read, and have ended when the call returns: results cannot depend on them.
+    # Threads that share nothing but what they read, and have ended when the call returns: no result depends on them.
     ("concurrent.futures", "ThreadPoolExecutor"),
 }
 
