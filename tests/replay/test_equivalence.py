@@ -55,7 +55,7 @@ from tests.trading_floor import (
     usdt,
 )
 
-CHUNK, CHUNKS = 100, 20
+CHUNK, CHUNKS = 100, 11
 POLICIES = ("contrarian_on_close", "candidate_189", "follow_lead", "follow_lead_timed")
 
 
