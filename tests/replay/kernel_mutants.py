@@ -115,6 +115,21 @@ MUTANTS = (
         swaps=(("    memory[A_FAILURES], memory[A_UNTIL] = 0, 0\n    return price", "    return price"),),
     ),
     Mutant(
+        name="slept_through_the_release",
+        why="a trade that waits for the brake to end does not hear that a fill has released it",
+        swaps=(("if memory[A_SLEEPERS] != 0 and memory[A_UNTIL] == 0:", "if False:"),),
+    ),
+    Mutant(
+        name="woken_as_what_it_had_planned",
+        why="a trade that is woken keeps the extremes of bars that have not come yet",
+        swaps=(("            woken(memory, trade)\n", "            memory[trade + T_ASLEEP] = 0\n"),),
+    ),
+    Mutant(
+        name="asks_a_bar_late",
+        why="a refused rung asks one bar after the brake has ended",
+        swaps=(("ceil_div(memory[A_UNTIL], facts[F_INTERVAL]) - 1", "ceil_div(memory[A_UNTIL], facts[F_INTERVAL])"),),
+    ),
+    Mutant(
         name="refused_at_a_close_and_not_asked_again",
         why="a rung refused at an entry by the close waits for the next bar's end: one failure is not counted",
         swaps=(("if at_close and memory[trade + T_PLACED] < memory[trade + T_RUNGS]:", "if False:"),),

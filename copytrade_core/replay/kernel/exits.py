@@ -10,12 +10,16 @@ import numpy as np
 from copytrade_core.replay.arrays import NEVER
 from copytrade_core.replay.kernel.compiled import function
 from copytrade_core.replay.kernel.layout import (
+    A_SLEEPERS,
     A_STATUS,
+    A_UNTIL,
     BAR_END,
     BAR_SHIFT,
     C_CALLBACK,
     C_PROFIT,
     C_STOP,
+    F_FIRST_BAR,
+    F_INTERVAL,
     F_TOUCH,
     INSIDE,
     N_CLOSE,
@@ -24,6 +28,7 @@ from copytrade_core.replay.kernel.layout import (
     OUT_OF_BOUNDS,
     STAGE_SHIFT,
     STOP_LOSS,
+    T_ASLEEP,
     T_COST,
     T_FILLED,
     T_FROM,
@@ -43,13 +48,19 @@ from copytrade_core.replay.kernel.layout import (
     T_RUNGS,
     T_SIDE,
     T_SIGN,
+    T_SLEPT_HIGH,
+    T_SLEPT_LOW,
+    T_SLEPT_PEAK,
+    T_SLEPT_POS,
+    T_SLEPT_STOP,
+    T_SLEPT_WHY,
     T_START,
     T_STOP,
     T_STOP_WHY,
     T_UNIT,
     TRAILING,
 )
-from copytrade_core.replay.kernel.money import is_beyond_bounds, offset, rounded
+from copytrade_core.replay.kernel.money import ceil_div, is_beyond_bounds, offset, rounded
 from copytrade_core.replay.kernel.trees import next_hit
 
 
@@ -121,10 +132,36 @@ def bar_of(nodes, market, side, bar):
 
 
 @function
-def next_moment(nodes, facts, memory, trade, candidate):
+def next_ask(facts, memory):
+    """The first bar at whose end the entry brake lets refused rungs ask again."""
+    return ceil_div(memory[A_UNTIL], facts[F_INTERVAL]) - 1 - facts[F_FIRST_BAR]
+
+
+@function
+def sleep(memory, trade):
+    """Keep what the trade was, since it plans bars ahead that a fill of another trade may take back."""
+    memory[A_SLEEPERS] = 1
+    memory[trade + T_ASLEEP] = 1
+    memory[trade + T_SLEPT_POS], memory[trade + T_SLEPT_PEAK] = memory[trade + T_POS], memory[trade + T_PEAK]
+    memory[trade + T_SLEPT_LOW], memory[trade + T_SLEPT_HIGH] = memory[trade + T_LOW], memory[trade + T_HIGH]
+    memory[trade + T_SLEPT_STOP], memory[trade + T_SLEPT_WHY] = memory[trade + T_STOP], memory[trade + T_STOP_WHY]
+
+
+@function
+def woken(memory, trade):
+    """The trade is what it was when it fell asleep."""
+    memory[trade + T_ASLEEP] = 0
+    memory[trade + T_POS], memory[trade + T_PEAK] = memory[trade + T_SLEPT_POS], memory[trade + T_SLEPT_PEAK]
+    memory[trade + T_LOW], memory[trade + T_HIGH] = memory[trade + T_SLEPT_LOW], memory[trade + T_SLEPT_HIGH]
+    memory[trade + T_STOP], memory[trade + T_STOP_WHY] = memory[trade + T_SLEPT_STOP], memory[trade + T_SLEPT_WHY]
+
+
+@function
+def next_moment(nodes, facts, memory, trade, candidate, ask_at):
     """When the trade must be looked at next; NO_MOMENT when only the source's close can end it.
 
-    Bars that change nothing but the trailing stop are dealt with on the way.
+    Bars that change nothing but the trailing stop are dealt with on the way; so are those before `ask_at`, where rungs
+    that do not rest may not ask. An entry of another trade can take that back (`sleep`).
     """
     last = min(memory[trade + T_LAST_TTL], memory[trade + T_LAST_CLOSE])
     side, market = memory[trade + T_SIDE], memory[trade + T_MARKET]
@@ -132,8 +169,10 @@ def next_moment(nodes, facts, memory, trade, candidate):
     asks_again = placed < memory[trade + T_RUNGS]
     has_rung, touches = memory[trade + T_FILLED] < placed, facts[F_TOUCH] != 0
     pos = memory[trade + T_POS]
+    stop = min(max(pos, ask_at), last) + 1 if asks_again else last + 1
+    if asks_again and stop > pos + 1:
+        sleep(memory, trade)
     while pos <= last:
-        stop = pos + 1 if asks_again else last + 1
         low_at, high_at, close_at = memory[trade + T_STOP], memory[trade + T_PROFIT], -NEVER
         if has_rung and touches:
             low_at = max(low_at, memory[trade + T_PRICE + rung])
@@ -159,7 +198,7 @@ def next_moment(nodes, facts, memory, trade, candidate):
                 return moment(hit, INSIDE, market)
             bar_ended(memory, trade, candidate, low, high)
             pos = hit + 1
-        if asks_again:
+        if asks_again and pos >= stop:
             memory[trade + T_POS] = pos
             return moment(pos - 1, BAR_END, market)
     memory[trade + T_POS] = pos

@@ -7,7 +7,7 @@ import numpy as np
 from copytrade_core.replay.arrays import NEVER
 from copytrade_core.replay.kernel.account import entry_failed, equity_and_used, pay_all, refusal
 from copytrade_core.replay.kernel.compiled import function
-from copytrade_core.replay.kernel.exits import bar_ended, bar_of, moment, next_moment, protect
+from copytrade_core.replay.kernel.exits import bar_ended, bar_of, moment, next_ask, next_moment, protect
 from copytrade_core.replay.kernel.fills import enter
 from copytrade_core.replay.kernel.layout import (
     A_ORDERS,
@@ -68,6 +68,7 @@ from copytrade_core.replay.kernel.layout import (
     RUNGS_MAX,
     SOURCE_CLOSE,
     T_ASKED,
+    T_ASLEEP,
     T_ENTRY_BAR,
     T_ENTRY_MS,
     T_EPISODE,
@@ -234,7 +235,7 @@ def rest_rungs(facts, memory, trade, candidate, marks, at, now_ms, out):
 def leave(facts, memory, trade, bar, why):
     """A market close is sent: what rests is taken back, and it fills on `bar`; returns when."""
     memory[A_RESERVED] -= memory[trade + T_RESERVED]
-    memory[trade + T_RESERVED] = 0
+    memory[trade + T_RESERVED] = memory[trade + T_ASLEEP] = 0
     memory[trade + T_RUNGS] = memory[trade + T_PLACED] = memory[trade + T_FILLED]
     memory[trade + T_LEAVING], memory[trade + T_WHY] = 1, why
     return moment(bar, EXIT_CLOSE if facts[F_AT_CLOSE] != 0 else EXIT_OPEN, memory[trade + T_MARKET])
@@ -286,4 +287,4 @@ def open_trade(nodes, facts, memory, trade, candidate, levels, signal, episode, 
     rest_rungs(facts, memory, trade, candidate, signal, G_MARKS + facts[F_MARKETS], time_ms, out)
     if at_close and memory[trade + T_PLACED] < memory[trade + T_RUNGS]:  # the bar ends now and asks a second time
         return moment(bar, BAR_END, market)
-    return next_moment(nodes, facts, memory, trade, candidate)
+    return next_moment(nodes, facts, memory, trade, candidate, next_ask(facts, memory))

@@ -17,6 +17,7 @@ from copytrade_core.replay import arrays
 from copytrade_core.replay.kernel import account, exits, fills, layout, money, opening, portfolio, trades, trees
 from copytrade_core.replay.kernel.account import on_day, pay_all
 from copytrade_core.replay.kernel.compiled import function, kept
+from copytrade_core.replay.kernel.exits import next_moment, woken
 from copytrade_core.replay.kernel.fills import settle_due
 from copytrade_core.replay.kernel.fingerprint import fingerprint
 from copytrade_core.replay.kernel.layout import (
@@ -37,6 +38,7 @@ from copytrade_core.replay.kernel.layout import (
     A_REAL_PEAK,
     A_RESERVED,
     A_SIGNED_COST,
+    A_SLEEPERS,
     A_SLOT_OF,
     A_STATES,
     A_STATES_COUNT,
@@ -73,6 +75,7 @@ from copytrade_core.replay.kernel.layout import (
     S_MARKET,
     SOURCE_CLOSE,
     STAGE_SHIFT,
+    T_ASLEEP,
     T_EPISODE,
     T_LEAVING,
     TRADE,
@@ -88,7 +91,7 @@ def reset(facts, memory, candidate, episodes):
     memory[A_CASH] = memory[A_DAY_CASH] = memory[A_REAL] = memory[A_REAL_PEAK] = facts[F_EQUITY]
     memory[A_SIGNED_COST] = memory[A_RESERVED] = memory[A_FAILURES] = memory[A_UNTIL] = memory[A_STATUS] = 0
     memory[A_DUE_COUNT] = memory[A_DUE_MS] = memory[A_TRADES_COUNT] = memory[A_ORDERS_COUNT] = 0
-    memory[A_FILLS_COUNT] = memory[A_TRIPS_COUNT] = 0
+    memory[A_FILLS_COUNT] = memory[A_TRIPS_COUNT] = memory[A_SLEEPERS] = 0
     memory[A_DAY] = -1
     for market in range(facts[F_MARKETS]):
         memory[M_NET + market] = memory[M_GROSS + market] = memory[M_WAITING + market] = 0
@@ -170,6 +173,7 @@ def on_trade(nodes, facts, memory, candidate, which, bar, stage, out, ratios):
     """An active trade is due; one that is over gives its place back."""
     place = memory[A_ACTIVE] + ACTIVE * which
     trade = np.uint64(memory[place])
+    memory[trade + T_ASLEEP] = 0
     if stage == INSIDE:
         due = inside(nodes, facts, memory, trade, candidate, bar, out, ratios)
     elif stage == BAR_END:
@@ -186,6 +190,18 @@ def on_trade(nodes, facts, memory, candidate, which, bar, stage, out, ratios):
     for later in range(place, memory[A_ACTIVE] + ACTIVE * memory[A_TRADES_COUNT]):
         memory[later] = memory[later + ACTIVE]
     memory[memory[A_FREE] + memory[A_TRADES_COUNT]] = given_back
+
+
+@function
+def wake(nodes, facts, memory, candidate, bar):
+    """An entry filled in this bar and released the brake: trades that slept through it ask at its end."""
+    memory[A_SLEEPERS] = 0
+    for index in range(memory[A_TRADES_COUNT]):
+        place = memory[A_ACTIVE] + ACTIVE * index
+        trade = np.uint64(memory[place])
+        if memory[trade + T_ASLEEP] != 0:
+            woken(memory, trade)
+            memory[place + 1] = next_moment(nodes, facts, memory, trade, candidate, bar)
 
 
 @function
@@ -219,6 +235,8 @@ def replay_one(nodes, facts, rows, events, events_count, candidate, levels, memo
             fill_order(nodes, facts, memory, candidate, levels, rows, waits, bar, out)
         else:
             on_trade(nodes, facts, memory, candidate, which, bar, stage, out, ratios)
+        if memory[A_SLEEPERS] != 0 and memory[A_UNTIL] == 0:
+            wake(nodes, facts, memory, candidate, bar)
     settle_due(memory, ratios)
     out[O_STATUS] = memory[A_STATUS]
     marked_figures(nodes, facts, memory, out, ratios)

@@ -7,7 +7,7 @@ import numpy as np
 from copytrade_core.replay.arrays import NEVER
 from copytrade_core.replay.kernel.account import pay_all, pay_funding
 from copytrade_core.replay.kernel.compiled import function
-from copytrade_core.replay.kernel.exits import bar_ended, bar_of, moment, next_moment
+from copytrade_core.replay.kernel.exits import bar_ended, bar_of, moment, next_ask, next_moment
 from copytrade_core.replay.kernel.fills import add, close
 from copytrade_core.replay.kernel.layout import (
     A_UNTIL,
@@ -80,7 +80,7 @@ def inside(nodes, facts, memory, trade, candidate, bar, out, ratios):
     memory[trade + T_POS] = bar + 1
     if memory[trade + T_PLACED] < memory[trade + T_RUNGS]:
         return moment(bar, BAR_END, market)
-    return next_moment(nodes, facts, memory, trade, candidate)
+    return next_moment(nodes, facts, memory, trade, candidate, bar)
 
 
 @function
@@ -122,7 +122,7 @@ def end_of_bar(nodes, facts, memory, trade, candidate, bar, out):
         for market in range(facts[F_MARKETS]):
             memory[M_MARKS + market] = nodes[market, NODE * bar + N_CLOSE]
         rest_rungs(facts, memory, trade, candidate, memory, M_MARKS, end_ms, out)
-    return next_moment(nodes, facts, memory, trade, candidate)
+    return next_moment(nodes, facts, memory, trade, candidate, next_ask(facts, memory))
 
 
 @function
