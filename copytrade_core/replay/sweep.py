@@ -21,7 +21,7 @@ from copytrade_core.model.policy import PolicySpec
 from copytrade_core.model.round_trip import ReplaySpec
 from copytrade_core.model.sweep import SweepTable
 from copytrade_core.replay.arrays import PreparedMarkets, prepare_markets
-from copytrade_core.replay.candidates import Candidates, pack
+from copytrade_core.replay.candidates import Candidates, alike, pack
 from copytrade_core.replay.kernel import layout as at
 from copytrade_core.replay.kernel.memory import fact_row, per_market, working_memory
 from copytrade_core.replay.kernel.run import replay_part
@@ -198,11 +198,11 @@ def _replayed(prepared: Prepared, candidates: Candidates, memory: Int64s, pnl: I
     signals = prepared.signals
     shared = (prepared.markets.nodes, prepared.facts)
     heard = (signals.rows, signals.events, signals.events_count)
+    order = alike(candidates)
 
     def part(first: int) -> None:
-        replay_part(
-            *shared, *heard, candidates.rows, candidates.ratios, memory[first], out, ratios, pnl, first, len(memory)
-        )
+        rows, levels = candidates.rows, candidates.ratios
+        replay_part(*shared, *heard, rows, levels, memory[first], out, ratios, pnl, order, first, len(memory))
 
     if len(memory) == 1:
         part(0)

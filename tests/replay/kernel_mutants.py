@@ -125,9 +125,11 @@ MUTANTS = (
         swaps=(("            woken(memory, trade)\n", "            memory[trade + T_ASLEEP] = 0\n"),),
     ),
     Mutant(
-        name="asks_a_bar_late",
-        why="a refused rung asks one bar after the brake has ended",
-        swaps=(("ceil_div(memory[A_UNTIL], facts[F_INTERVAL]) - 1", "ceil_div(memory[A_UNTIL], facts[F_INTERVAL])"),),
+        name="sleeps_on_when_the_brake_has_ended",
+        why="a refused rung does not ask again once the brake is over, only when a fill releases it",
+        swaps=(
+            ("ceil_div(memory[A_UNTIL], facts[F_INTERVAL]) - 1", "ceil_div(memory[A_UNTIL], facts[F_INTERVAL]) + 99"),
+        ),
     ),
     Mutant(
         name="refused_at_a_close_and_not_asked_again",
@@ -137,7 +139,10 @@ MUTANTS = (
     Mutant(
         name="shorts_left_out_of_the_bound",
         why="blocks of bars are skipped whose shorts fell deeper than known: a drawdown is missed",
-        swaps=((" + ((gross - net) >> 1) * nodes[\n            market, node + N_HIGH\n        ]", ""),),
+        swaps=(
+            (" + ((gross - net) >> 1) * nodes[\n            market, node + N_HIGH\n        ]", ""),
+            ("lower += net * (least if net > 0 else most)", "lower += net * least"),
+        ),
     ),
     Mutant(
         name="exits_of_one_moment_in_any_order",

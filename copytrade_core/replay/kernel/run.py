@@ -251,13 +251,14 @@ KERNEL = fingerprint(
 def _compiled(version: int):
     @kept
     def replay_part(
-        nodes, facts, rows, events, events_counts, candidates, levels, memory, out, ratios, pnl, first, step
+        nodes, facts, rows, events, events_counts, candidates, levels, memory, out, ratios, pnl, order, first, step
     ):
-        """Replay every `step`-th candidate from `first` on, with one working memory; the others are other threads'.
+        """Replay every `step`-th candidate of `order` from `first` on with one working memory; other threads do the rest.
 
         `pnl` `(candidates, episodes)` receives the net results by episode, or has no column when nobody asks for them.
         """
-        for index in range(first, len(candidates) if version else 0, step):
+        for place in range(first, len(order) if version else 0, step):
+            index = order[place]
             source = candidates[index, C_SOURCE]
             replay_one(
                 nodes,
