@@ -1,7 +1,6 @@
-"""What the fast engine reads: bars on one grid with range-extreme trees, funding by bar, signals by bar. No candidate.
+"""What the fast engine reads of markets: bars on one grid with range-extreme trees, and funding by bar.
 
-Every rule that turns an episode into a signal is the reference's own (`coverage`, `timeline`, `entry`); here it is asked
-once per episode and kept as integers.
+Signals are in `signals.py`, policies in `candidates.py`.
 """
 
 from __future__ import annotations

@@ -23,8 +23,8 @@ from copytrade_core.model.sweep import SweepTable
 from copytrade_core.replay.arrays import PreparedMarkets, prepare_markets
 from copytrade_core.replay.candidates import Candidates, alike, pack
 from copytrade_core.replay.kernel import layout as at
+from copytrade_core.replay.kernel.many import replay_part
 from copytrade_core.replay.kernel.memory import fact_row, per_market, working_memory
-from copytrade_core.replay.kernel.run import replay_part
 from copytrade_core.replay.reference import validate, validate_policy
 from copytrade_core.replay.signals import Signals, signals_of
 

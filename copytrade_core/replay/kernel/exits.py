@@ -83,7 +83,7 @@ def protect(memory, trade, candidate):
     stop = memory[trade + T_STOP]
     if memory[trade + T_PEAK] >= start:
         trailing = sign * offset(sign * memory[trade + T_PEAK], -sign * candidate[C_CALLBACK], sign < 0)
-        stop = max(max(fixed, trailing), stop)
+        stop = max(fixed, trailing, stop)
         memory[trade + T_STOP] = stop
         memory[trade + T_STOP_WHY] = STOP_LOSS if stop == fixed else TRAILING
     elif fixed != -NEVER or stop == -NEVER:

@@ -134,9 +134,8 @@ def close(facts, memory, trade, candidate, bar, raw, rate, why, time_ms, out, ra
     if is_beyond_bounds(units, max(price, raw)):
         memory[A_STATUS] = OUT_OF_BOUNDS
     realised = sign * (notional - memory[trade + T_COST])
-    post(
-        facts, memory, bar, memory[trade + T_MARKET], -sign * units, -units, sign * notional - paid, realised - paid, False
-    )  # fmt: skip
+    market, money, cash = memory[trade + T_MARKET], sign * notional - paid, realised - paid
+    post(facts, memory, bar, market, -sign * units, -units, money, cash, False)
     note(facts, memory, trade, why, bar, time_ms, sign < 0, raw, price, steps, paid, slipped)
     memory[A_RESERVED] -= memory[trade + T_RESERVED]
     memory[trade + T_FEES] += paid

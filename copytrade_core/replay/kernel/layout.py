@@ -14,9 +14,9 @@ NODE = 4
 N_LOW, N_HIGH, N_CLOSE, N_OPEN = 0, 1, 2, 3
 
 # --- facts
-(F_INTERVAL, F_FIRST_BAR, F_MARKETS, F_LEVELS, F_BLOCK_SHIFT, F_BLOCKS, F_AT_CLOSE, F_TOUCH, F_TAKER, F_MAKER, F_SLIPPAGE,
- F_EQUITY, F_LEAD_BALANCE, F_GROSS_MAX, F_DAILY_LOSS_MAX, F_PAY_START, F_PAY_BAR, F_PAY_RATE, F_PAY_PRICE, F_PAY_SLOT,
- F_PAY_DAYS, F_PAY_COUNT, F_PER_MARKET) = range(23)  # fmt: skip
+(F_INTERVAL, F_FIRST_BAR, F_MARKETS, F_LEVELS, F_BLOCK_SHIFT, F_BLOCKS, F_AT_CLOSE, F_TOUCH, F_TAKER, F_MAKER,
+ F_SLIPPAGE, F_EQUITY, F_LEAD_BALANCE, F_GROSS_MAX, F_DAILY_LOSS_MAX, F_PAY_START, F_PAY_BAR, F_PAY_RATE, F_PAY_PRICE,
+ F_PAY_SLOT, F_PAY_DAYS, F_PAY_COUNT, F_PER_MARKET) = range(23)  # fmt: skip
 F_LEVEL = 24
 """Column at which each tree level begins, `LEVELS_MAX + 1` places."""
 LEVELS_MAX = 8
@@ -48,7 +48,8 @@ M_FREE = M_ASKED + RUNGS_MAX + 1
 M_MARKS = M_FREE + RUNGS_MAX + 1
 M_TRADES = M_MARKS + MARKETS_MAX
 
-# A trade: unsigned places, since a signed one is checked for wrapping around at every access. The last six are places of one number per rung.
+# A trade: unsigned places, since a signed one is checked for wrapping around at every access.
+# The last six are places of one number per rung.
 (T_EPISODE, T_SIDE, T_MARKET, T_SIGN, T_UNIT, T_QUANTITY, T_COST, T_ENTERED, T_FEES, T_SLIPPAGE, T_FUNDING, T_ENTRY_BAR,
  T_ENTRY_MS, T_POS, T_STOP, T_STOP_WHY, T_PROFIT, T_START, T_PEAK, T_RUNGS, T_FILLED, T_PLACED, T_SKIPPED,
  T_SKIPPED_MONEY, T_LAST_TTL, T_LAST_CLOSE, T_MAE, T_MFE, T_LOW, T_HIGH, T_ADDS, T_LEAVING, T_WHY, T_PAID, T_REFUSED,

@@ -22,14 +22,7 @@ def fact_row(markets: PreparedMarkets, spec: ReplaySpec) -> Int64s:
         raise BadInput(
             f"the fast engine takes {at.MARKETS_MAX} markets, not {len(markets.names)}", where=Where(field="bars")
         )
-    sections = {
-        at.F_PAY_START: markets.funding_start,
-        at.F_PAY_BAR: markets.funding_bar,
-        at.F_PAY_RATE: markets.funding_rate,
-        at.F_PAY_PRICE: markets.funding_price,
-        at.F_PAY_SLOT: markets.funding_slot,
-        at.F_PAY_DAYS: markets.funding_bars,
-    }
+    sections = _funding(markets)
     out = np.zeros(at.F_SIZE + sum(len(section) for section in sections.values()), dtype=np.int64)
     scalars = {
         at.F_INTERVAL: markets.interval_ms,
@@ -60,6 +53,17 @@ def fact_row(markets: PreparedMarkets, spec: ReplaySpec) -> Int64s:
         out[begin : begin + len(section)] = section
         begin += len(section)
     return out
+
+
+def _funding(markets: PreparedMarkets) -> dict[int, Int64s]:
+    return {
+        at.F_PAY_START: markets.funding_start,
+        at.F_PAY_BAR: markets.funding_bar,
+        at.F_PAY_RATE: markets.funding_rate,
+        at.F_PAY_PRICE: markets.funding_price,
+        at.F_PAY_SLOT: markets.funding_slot,
+        at.F_PAY_DAYS: markets.funding_bars,
+    }
 
 
 def per_market(spec: ReplaySpec) -> int:

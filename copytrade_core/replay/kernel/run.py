@@ -1,25 +1,20 @@
-"""The fast engine: one candidate from its first moment to its last, and many of them on all cores.
+"""The fast engine: one candidate from its first moment to its last. Many of them are in `many.py`.
 
 It holds no rule of its own: `reference.py` is the truth and `equivalence.py` the proof. A short is judged as a long on
-the mirrored market, so adverse is always down. What a trade does next depends on nothing but its own orders, so its next
-fill is searched once, when its orders change; fills of all trades are then taken in the order of time, because they share
-equity, caps and the entry brake. What still goes bar by bar: a trade whose rungs were refused asks again at every bar's
-end, as the reference does, and a trailing stop is looked at whenever its peak moves.
+the mirrored market, so adverse is always down. What a trade does next depends on nothing but its own orders, so its
+next fill is searched once, when its orders change; fills of all trades are then taken in the order of time, because
+they share equity, caps and the entry brake. What still goes bar by bar: a trade whose rungs were refused asks again at
+every bar's end that the brake allows, as the reference does, and a trailing stop is looked at whenever its peak moves.
 """
 
 from __future__ import annotations
 
-import sys
-
 import numpy as np
 
-from copytrade_core.replay import arrays
-from copytrade_core.replay.kernel import account, exits, fills, layout, money, opening, portfolio, trades, trees
 from copytrade_core.replay.kernel.account import on_day, pay_all
-from copytrade_core.replay.kernel.compiled import function, kept
+from copytrade_core.replay.kernel.compiled import function
 from copytrade_core.replay.kernel.exits import next_moment, woken
 from copytrade_core.replay.kernel.fills import settle_due
-from copytrade_core.replay.kernel.fingerprint import fingerprint
 from copytrade_core.replay.kernel.layout import (
     A_ACTIVE,
     A_CASH,
@@ -51,7 +46,6 @@ from copytrade_core.replay.kernel.layout import (
     BAR_END,
     BAR_SHIFT,
     C_SIZING,
-    C_SOURCE,
     C_TARGET,
     ENTRY_OPEN,
     EXIT_OPEN,
@@ -209,7 +203,7 @@ def time_of(facts, rows, events, heard, is_source, bar, stage):
     """The clock's time at a moment."""
     if is_source:
         return rows[events[heard, 1], G_CLOSE if events[heard, 2] != 0 else G_KNOWN]
-    at_open = stage == EXIT_OPEN or stage == ENTRY_OPEN
+    at_open = stage in (EXIT_OPEN, ENTRY_OPEN)
     return (bar + facts[F_FIRST_BAR] + (0 if at_open else 1)) * facts[F_INTERVAL]
 
 
@@ -240,42 +234,3 @@ def replay_one(nodes, facts, rows, events, events_count, candidate, levels, memo
     settle_due(memory, ratios)
     out[O_STATUS] = memory[A_STATUS]
     marked_figures(nodes, facts, memory, out, ratios)
-
-
-KERNEL = fingerprint(
-    (arrays, layout, money, trees, account, exits, fills, opening, trades, portfolio, sys.modules[__name__])
-)
-"""Of all compiled code: part of the key under which the machine code is kept."""
-
-
-def _compiled(version: int):
-    @kept
-    def replay_part(
-        nodes, facts, rows, events, events_counts, candidates, levels, memory, out, ratios, pnl, order, first, step
-    ):
-        """Replay every `step`-th candidate of `order` from `first` on with one working memory; other threads do the rest.
-
-        `pnl` `(candidates, episodes)` receives the net results by episode, or has no column when nobody asks for them.
-        """
-        for place in range(first, len(order) if version else 0, step):
-            index = order[place]
-            source = candidates[index, C_SOURCE]
-            replay_one(
-                nodes,
-                facts,
-                rows[source],
-                events[source],
-                events_counts[source],
-                candidates[index],
-                levels[index],
-                memory,
-                out[index],
-                ratios[index],
-            )
-            for episode in range(pnl.shape[1]):
-                pnl[index, episode] = memory[memory[A_PNL] + episode]
-
-    return replay_part
-
-
-replay_part = _compiled(KERNEL)

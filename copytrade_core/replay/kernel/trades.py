@@ -99,7 +99,7 @@ def next_touch(facts, memory, trade, bar, low, first):
 
 @function
 def is_beyond(facts, memory, trade, bar, last_price):
-    """Whether the bar closes beyond the next rung; never in the bar it came to rest in or at, nor in the trade's last."""
+    """Whether the bar closes beyond the next rung: not the bar it came to rest in or at, nor the trade's last."""
     rung = np.uint64(memory[trade + T_FILLED])
     if (
         facts[F_TOUCH] != 0

@@ -16,7 +16,7 @@ from copytrade_core.replay.kernel.layout import (
 
 @function
 def next_hit(nodes, facts, market, side, start, stop, low_at, high_at, close_at):
-    """The first bar in [start, stop) with low <= low_at, high >= high_at or close <= close_at; `stop` when there is none.
+    """The first bar in [start, stop) with low <= low_at, high >= high_at or close <= close_at; `stop` if none.
 
     Returns (bar, lowest low, highest high over the bars before it), at negated prices for side 1. Climbs while whole
     blocks lie ahead, then descends; nodes keep minus their highest, so every comparison is the same.
