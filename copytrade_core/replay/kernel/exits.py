@@ -188,12 +188,9 @@ def next_moment(nodes, facts, memory, trade, candidate, ask_at):
         if hit < stop:
             low, high, close = bar_of(nodes, market, side, hit)
             live = has_rung and memory[trade + T_FROM + rung] <= hit
-            fills = (
-                low <= memory[trade + T_STOP]
-                or high >= memory[trade + T_PROFIT]
-                or (live and touches and low <= low_at)
-            )
-            if fills or (live and close <= close_at and hit < last):
+            leaves = low <= memory[trade + T_STOP] or high >= memory[trade + T_PROFIT]
+            adds = live and ((touches and low <= low_at) or (close <= close_at and hit < last))
+            if leaves or adds:
                 memory[trade + T_POS] = hit
                 return moment(hit, INSIDE, market)
             bar_ended(memory, trade, candidate, low, high)
