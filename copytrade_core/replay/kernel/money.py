@@ -65,6 +65,12 @@ def under_headroom(notional, headroom):
 
 
 @function
+def with_headroom(notional, headroom):
+    """The notional and its headroom, rounded up; split so that a large minimum order stays in int64."""
+    return notional + notional // PPM * headroom + ceil_div(notional % PPM * headroom, PPM)
+
+
+@function
 def funding_cost(notional, signed_rate):
     """As in `model/units.py`, the rate with the side's sign."""
     units = notional // FUNDING

@@ -104,7 +104,7 @@ from copytrade_core.replay.kernel.layout import (
     T_UNIT,
     T_WHY,
 )
-from copytrade_core.replay.kernel.money import at_level, ceil_div, share, under_headroom
+from copytrade_core.replay.kernel.money import at_level, ceil_div, share, under_headroom, with_headroom
 
 FNV_OFFSET = -3750763034362895579
 
@@ -191,7 +191,7 @@ def lay_out_rungs(facts, memory, trade, candidate, levels, anchor):
         asked, free = memory[M_ASKED + 1 + rung], memory[M_FREE + 1 + rung]
         if candidate[C_MIN_ORDER] != 0:
             steps = max(fewest, ceil_div(least, worth))
-            asked = ceil_div(steps * worth * (1_000_000 + candidate[C_HEADROOM]), 1_000_000)
+            asked = with_headroom(steps * worth, candidate[C_HEADROOM])
             used += asked
             asked = asked if used <= room else 0
             free = under_headroom(asked, candidate[C_HEADROOM])
