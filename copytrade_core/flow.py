@@ -13,7 +13,7 @@ from typing import Protocol
 from copytrade_core.ledger.equity import equity, gross_notional
 from copytrade_core.ledger.post import post_fill
 from copytrade_core.model.book import Book, Holding
-from copytrade_core.model.broker import Broker
+from copytrade_core.model.broker import OrderSink
 from copytrade_core.model.caps import Caps
 from copytrade_core.model.event import (
     AFTER_BLOCKED_ADD,
@@ -58,7 +58,7 @@ class Desk:
     """Who is asked along the way."""
 
     strategy: Strategy
-    broker: Broker
+    sink: OrderSink
     prices: Prices
     instruments: Mapping[str, Instrument]
     account: str
@@ -144,7 +144,7 @@ def _carry_out(state: FlowState, intent: Intent, desk: Desk, now_ms: int) -> Ste
     if isinstance(order, Refused):
         return _refused(state, order, desk, now_ms)
     state = _replaced(state, order, desk)
-    desk.broker.submit(order)
+    desk.sink.submit(order)
     after = replace(
         state,
         resting={**state.resting, order.client_order_id: order},
@@ -168,7 +168,7 @@ def _cancelled(state: FlowState, order_ids: list[str], desk: Desk) -> FlowState:
     if not order_ids:
         return state
     for order_id in order_ids:
-        desk.broker.cancel(order_id)
+        desk.sink.cancel(order_id)
     return replace(state, resting={key: order for key, order in state.resting.items() if key not in order_ids})
 
 

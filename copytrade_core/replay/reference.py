@@ -141,7 +141,7 @@ class _Run:
         )
         self.desk = Desk(
             strategy=strategy_of(policy),
-            broker=self._exchange,
+            sink=self._exchange,
             prices=_KnownCloses(data),
             instruments=data.instruments,
             account=ACCOUNT,

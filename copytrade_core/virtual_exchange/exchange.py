@@ -12,7 +12,7 @@ import numpy as np
 from typing_extensions import override
 
 from copytrade_core.model.bar import Bar, QuoteSeries
-from copytrade_core.model.broker import Broker
+from copytrade_core.model.broker import OrderSink
 from copytrade_core.model.errors import BadInput, Where
 from copytrade_core.model.fill import MARKET_FILL_MODELS, RUNG_FILL_MODELS, Fill, FillModel
 from copytrade_core.model.instrument import Instrument
@@ -23,7 +23,7 @@ from copytrade_core.model.units import Money, Ticks, against, fee
 from copytrade_core.virtual_exchange.matching import limit_close_beyond, limit_touch, stop_touch
 
 
-class VirtualExchange(Broker):
+class VirtualExchange(OrderSink):
     """Resting orders of all markets, matched against bars.
 
     Args:

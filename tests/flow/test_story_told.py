@@ -73,7 +73,7 @@ class Floor:
         )
         self.desk = Desk(
             strategy=strategy_of(policy),
-            broker=self.exchange,
+            sink=self.exchange,
             prices=self.market,
             instruments={BTC: instrument()},
             account="test",

@@ -1,0 +1,77 @@
+"""What a session needs from the world, as ports: a clock, a journal and the controls. Adapters live in `edges`."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Protocol
+
+from copytrade_core.flow import Record
+from copytrade_core.model.alert import Alert
+from copytrade_core.model.controls import Controls
+from copytrade_core.model.order_row import OrderRow
+
+
+class Clock(Protocol):
+    """Our time. Virtual in preflight and archived sessions."""
+
+    def now_ms(self) -> int:
+        """Epoch milliseconds."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalStep:
+    """What one committed step changes, all of it or nothing.
+
+    `state` is the whole flow state after the step (`snapshot.encode_state`), None when it did not change; `rows` take
+    the place of rows of the same client order id; `fill_ids` are venue trade ids posted in this step, each at most once
+    for ever; `cursor` is how far the feed has been told (None: unchanged).
+    """
+
+    at_ms: int
+    state: bytes | None
+    rows: tuple[OrderRow, ...]
+    records: tuple[Record, ...]
+    fill_ids: tuple[str, ...]
+    alerts: tuple[Alert, ...]
+    cursor: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Journalled:
+    """Everything that a restart needs. `rows` are in the order in which they were planned; `state` None = fresh."""
+
+    state: bytes | None
+    rows: tuple[OrderRow, ...]
+    fill_ids: frozenset[str]
+    cursor: str | None
+
+
+class Journal(ABC):
+    """The session's memory: once `commit` has returned, a step survives `kill -9` and power loss; before, it never was.
+
+    Raises:
+        StoreFault: it cannot be read or written; nothing was changed.
+        BadInput: a fill id that was committed before, or a row that would leave a final state.
+    """
+
+    @abstractmethod
+    def load(self) -> Journalled:
+        """The last committed state."""
+
+    @abstractmethod
+    def commit(self, step: JournalStep) -> None:
+        """Write one step durably."""
+
+
+class ControlPanel(ABC):
+    """The controls a person sets, read anew before every submit; the session itself may only tighten them."""
+
+    @abstractmethod
+    def read(self) -> Controls:
+        """The controls in force now. A panel that cannot be read counts as STOP_NEW_ORDERS."""
+
+    @abstractmethod
+    def stop_new_orders(self, reason: str) -> None:
+        """Set STOP_NEW_ORDERS; nothing in a session ever clears it."""
