@@ -20,6 +20,7 @@ class FillModel(StrEnum):
     TOUCH = "touch_v1"
     CLOSE_BEYOND = "close_beyond_v1"
     LEGACY_CONTRARIAN = "legacy_contrarian_v1"
+    VENUE = "venue_v1"
 
 
 MARKET_FILL_MODELS = (FillModel.NEXT_BAR_OPEN, FillModel.FIRST_BAR_CLOSE, FillModel.QUOTE_SNAPSHOT)

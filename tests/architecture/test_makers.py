@@ -7,7 +7,7 @@ import ast
 MAKERS = {
     "Approved": ("copytrade_core/risk/gate.py",),
     "Order": ("copytrade_core/orders/build.py",),
-    "Fill": ("copytrade_core/virtual_exchange/", "copytrade_core/edges/venues/"),
+    "Fill": ("copytrade_core/virtual_exchange/", "copytrade_core/orders/booking.py"),
 }
 UNNAMEABLE = {
     # A strategy wishes; it may not know what an order, a verdict or a fill is made of.

@@ -1,0 +1,164 @@
+"""What a session knows, and the only way to change it: commit to the journal first, then believe it.
+
+Speaking to the venue belongs elsewhere; so does every decision about trading.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from copytrade_core.flow import Desk, FlowState, Record, advance
+from copytrade_core.model.alert import Alert, AlertKind
+from copytrade_core.model.digest import digest_of
+from copytrade_core.model.event import Event, OrderFilled
+from copytrade_core.model.intent import Intent
+from copytrade_core.model.order import Order
+from copytrade_core.model.order_row import OrderRow, OrderState
+from copytrade_core.model.units import Steps
+from copytrade_core.model.verdict import Approved
+from copytrade_core.orders.lifecycle import moved, planned
+from copytrade_core.session.outbox import Outbox
+from copytrade_core.session.ports import Clock, Journal, JournalStep
+from copytrade_core.session.snapshot import decode_state, encode_state
+
+
+class SessionMemory:
+    """Flow state, order rows, posted fill ids and alerts of one session, each change journalled before it counts.
+
+    Args:
+        journal: where it survives.
+        clock: our time.
+        outbox: the sink of the desk.
+        fresh: the state of a session that has never run.
+    """
+
+    def __init__(self, *, journal: Journal, clock: Clock, outbox: Outbox, fresh: FlowState) -> None:
+        self._journal = journal
+        self._clock = clock
+        self._outbox = outbox
+        stored = journal.load()
+        self.state = fresh if stored.state is None else decode_state(stored.state)
+        self.cursor = stored.cursor
+        self._rows = {row.order.client_order_id: row for row in stored.rows}
+        self._live = {key: row for key, row in self._rows.items() if not row.state.is_final}
+        self._fill_ids = set(stored.fill_ids)
+        self._alerts: dict[tuple[AlertKind, str], Alert] = {}
+
+    @property
+    def rows(self) -> Mapping[str, OrderRow]:
+        """Every row of the session by client order id, in the order of planning."""
+        return self._rows
+
+    @property
+    def live(self) -> tuple[OrderRow, ...]:
+        """The rows that are not final, in the order of planning."""
+        return tuple(self._live.values())
+
+    @property
+    def alerts(self) -> tuple[Alert, ...]:
+        """Every alert raised by this process, oldest first."""
+        return tuple(self._alerts.values())
+
+    def row(self, client_order_id: str) -> OrderRow:
+        """The row of one order as it is now."""
+        return self._rows[client_order_id]
+
+    def has_posted(self, trade_id: str) -> bool:
+        """Whether a trade of the venue is in the book."""
+        return trade_id in self._fill_ids
+
+    def tell(
+        self, event: Event, desk: Desk, *, rows: Iterable[OrderRow] = (), trade_id: str | None = None, cursor: str = ""
+    ) -> None:
+        """One flow step: the event, what the strategy wished, and the rows that changed with it, in one commit.
+
+        Args:
+            event: what happened.
+            desk: who is asked along the way; its sink is this session's outbox.
+            rows: rows that the same occurrence changed.
+            trade_id: the venue's trade behind an `OrderFilled`.
+            cursor: how far the feed has been told.
+
+        Raises:
+            StoreFault: the journal could not be written; nothing was changed here either.
+        """
+        now_ms = self._clock.now_ms()
+        try:
+            step = advance(self.state, event, desk, now_ms=now_ms)
+        finally:
+            orders, cancels = self._outbox.take()
+        changed = {row.order.client_order_id: row for row in rows}
+        digests = _digests(step.records)
+        for order in orders:
+            digest = digests[order.client_order_id]
+            changed[order.client_order_id] = planned(order, intent_digest=digest, now_ms=now_ms)
+        for client_order_id in cancels:
+            taken_back = changed.get(client_order_id) or self._live.get(client_order_id)
+            if taken_back is not None and not taken_back.state.is_final:
+                changed[client_order_id] = _taken_back(taken_back)
+        self._commit(
+            JournalStep(
+                at_ms=now_ms,
+                state=None if step.state is self.state else encode_state(step.state),
+                rows=tuple(changed.values()),
+                records=step.records,
+                fill_ids=() if trade_id is None else (trade_id,),
+                alerts=(),
+                cursor=cursor or None,
+            )
+        )
+        self.state = step.state
+
+    def fill(self, event: OrderFilled, desk: Desk, *, row: OrderRow, trade_id: str) -> None:
+        """Post one trade of an order of ours: book, row and trade id in one commit."""
+        grown = replace(row, filled=Steps(row.filled + event.fill.quantity))
+        self.tell(event, desk, rows=(grown,), trade_id=trade_id)
+
+    def keep(self, *rows: OrderRow) -> None:
+        """Commit rows that changed without a word to the strategy."""
+        self._commit(self._plain(rows=rows))
+
+    def alert(self, kind: AlertKind, subject: str, what: str) -> None:
+        """Raise an alert, once for each kind and subject."""
+        if (kind, subject) in self._alerts:
+            return
+        raised = Alert(kind=kind, subject=subject, at_ms=self._clock.now_ms(), what=what)
+        self._commit(self._plain(alerts=(raised,)))
+
+    def _plain(self, *, rows: tuple[OrderRow, ...] = (), alerts: tuple[Alert, ...] = ()) -> JournalStep:
+        return JournalStep(
+            at_ms=self._clock.now_ms(), state=None, rows=rows, records=(), fill_ids=(), alerts=alerts, cursor=None
+        )
+
+    def _commit(self, step: JournalStep) -> None:
+        self._journal.commit(step)
+        for row in step.rows:
+            self._rows[row.order.client_order_id] = row
+            if row.state.is_final:
+                _ = self._live.pop(row.order.client_order_id, None)
+            else:
+                self._live[row.order.client_order_id] = row
+        self._fill_ids.update(step.fill_ids)
+        for raised in step.alerts:
+            self._alerts[raised.kind, raised.subject] = raised
+        self.cursor = step.cursor or self.cursor
+
+
+def _taken_back(row: OrderRow) -> OrderRow:
+    """A row that the flow wants back: what never left is cancelled at once."""
+    if row.state is OrderState.PLANNED:
+        return moved(row, OrderState.CANCELLED, "taken back before it left")
+    return replace(row, cancel_wanted=True)
+
+
+def _digests(records: Iterable[Record]) -> dict[str, str]:
+    """The digest of the intent behind each order: an order's record follows the approval that it was built from."""
+    digests: dict[str, str] = {}
+    intent: Intent | None = None
+    for record in records:
+        if isinstance(record, Approved):
+            intent = record.intent
+        elif isinstance(record, Order) and intent is not None:
+            digests[record.client_order_id] = digest_of(intent)
+    return digests
