@@ -30,6 +30,8 @@ class Break(StrEnum):
     """Half of the body arrives, content-length promises all of it, then the connection closes."""
     RESET = "reset"
     """The connection is reset before a byte of the answer."""
+    HANG = "hang"
+    """Nothing is sent until the client has gone; it costs the server nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +91,9 @@ async def send_answer(answer: Answer, scope: Scope, receive: Receive, send: Send
 
 async def _break_connection(answer: Answer, headers: list[tuple[str, str]], scope: Scope, receive: Receive) -> None:
     transport = LoopbackProtocol.transports[_connection_key(scope["server"], scope["client"])]
-    if answer.broken is Break.TRUNCATED:
+    if answer.broken is Break.HANG:
+        pass
+    elif answer.broken is Break.TRUNCATED:
         head = "".join(f"{name}: {value}\r\n" for name, value in headers)
         transport.write(f"HTTP/1.1 {answer.status} OK\r\n{head}\r\n".encode("latin-1"))
         transport.write(answer.body[: len(answer.body) // 2])
