@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from copytrade_core.model.instrument import Market
 from copytrade_core.model.venue import Venue
 
 if TYPE_CHECKING:
@@ -119,6 +120,10 @@ class VenueDialect(Protocol):
     @property
     def venue(self) -> Venue:
         """Which venue it speaks for."""
+        ...
+
+    def symbol_of(self, market: Market) -> str:
+        """What the venue calls a unified market, when a run's setup does not say it."""
         ...
 
     @property
