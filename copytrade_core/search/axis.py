@@ -11,7 +11,7 @@ from enum import StrEnum
 from fractions import Fraction
 
 from copytrade_core.model.side import SideFilter
-from copytrade_core.search.toml_table import TomlTable
+from copytrade_core.model.toml_table import TomlTable
 
 Value = Decimal | SideFilter | None
 """A coordinate: a number, a side, or None = the exit does not use this parameter."""

@@ -13,7 +13,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 from copytrade_core.model.digest import digest_of
-from copytrade_core.search.toml_table import TomlTable
+from copytrade_core.model.toml_table import TomlTable
 
 SCHEMA_VERSION = 1
 _COUNT_MAX = 1_000_000

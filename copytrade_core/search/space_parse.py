@@ -10,10 +10,10 @@ from decimal import Decimal
 from fractions import Fraction
 
 from copytrade_core.model.policy import ExitFamily
+from copytrade_core.model.toml_table import TomlTable
 from copytrade_core.model.units import money_from_decimal
 from copytrade_core.search.axis import Absent, Axis, Rule, number_axis, side_axis
 from copytrade_core.search.space import Constraints, Space
-from copytrade_core.search.toml_table import TomlTable
 
 _PPM = Decimal("0.000001")
 _ONE = Decimal(1)

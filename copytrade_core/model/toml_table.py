@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import TypeVar, cast
 
 from copytrade_core.model.errors import BadConfig, Where
+from copytrade_core.model.units import Ppm
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
@@ -33,7 +34,7 @@ class TomlTable:
         """Refuse keys that nobody reads."""
         unknown = sorted(set(self._content) - set(known))
         if unknown:
-            raise self.wrong(unknown[0], f"unknown key; known here: {', '.join(sorted(known))}")
+            raise self.wrong(unknown[0], f"unknown key {unknown[0]!r}; known: {', '.join(sorted(known))}")
 
     def has(self, key: str) -> bool:
         """Whether the key is there."""
@@ -56,7 +57,7 @@ class TomlTable:
 
     def choice(self, key: str, kind: type[Choice]) -> Choice:
         """A word of an enumeration."""
-        return self._choice(key, self._need(key), kind)
+        return self._choice(key, self.text(key), kind)
 
     def choices(self, key: str, kind: type[Choice]) -> tuple[Choice, ...]:
         """Different words of an enumeration, at least one."""
@@ -71,11 +72,16 @@ class TomlTable:
             raise self.wrong(key, "must be true, or be left out")
         return key in self._content
 
-    def whole(self, key: str, *, low: int, high: int) -> int:
-        """A whole number within bounds."""
+    def integer(self, key: str) -> int:
+        """A whole number; what bounds it is checked by the value that takes it."""
         value = self._need(key)
         if isinstance(value, bool) or not isinstance(value, int):
             raise self.wrong(key, "must be a whole number")
+        return value
+
+    def whole(self, key: str, *, low: int, high: int) -> int:
+        """A whole number within bounds."""
+        value = self.integer(key)
         if not low <= value <= high:
             raise self.wrong(key, f"{value} is outside {low}..{high}")
         return value
@@ -83,6 +89,21 @@ class TomlTable:
     def number(self, key: str) -> Decimal:
         """An exact number."""
         return self._number(key, self._need(key))
+
+    def ppm(self, key: str, *, per_unit: int) -> Ppm:
+        """A number of units (`per_unit` parts per million each: 100 for basis points) in whole parts per million."""
+        scaled = self.number(key) * per_unit
+        if scaled != scaled.to_integral_value():
+            raise self.wrong(key, "is finer than one part per million")
+        return Ppm(int(scaled))
+
+    def fraction(self, key: str) -> Fraction:
+        """An exact number, or a text such as `1/3`."""
+        return self._fraction(key, self._need(key))
+
+    def fractions(self, key: str) -> tuple[Fraction, ...]:
+        """Exact numbers or texts such as `1/3`; none is allowed."""
+        return tuple(self._fraction(key, value) for value in self._list(key))
 
     def ratio(self, key: str, *, low: Decimal, high: Decimal) -> Fraction:
         """An exact number within bounds."""
@@ -113,6 +134,14 @@ class TomlTable:
         if key not in self._content:
             raise self.wrong(key, "is missing")
         return self._content[key]
+
+    def _fraction(self, key: str, value: object) -> Fraction:
+        if isinstance(value, str) and "/" in value:
+            try:
+                return Fraction(value)
+            except (ValueError, ZeroDivisionError):
+                raise self.wrong(key, f"{value!r} is not a fraction") from None
+        return Fraction(self._number(key, value))
 
     def _number(self, key: str, value: object) -> Decimal:
         if isinstance(value, bool) or not isinstance(value, (int, str, Decimal)):
