@@ -115,6 +115,11 @@ class SessionMemory:
         grown = replace(row, filled=Steps(row.filled + event.fill.quantity))
         self.tell(event, desk, rows=(grown,), trade_id=trade_id)
 
+    def set_aside(self, trade_id: str, row: OrderRow, quantity: Steps) -> None:
+        """Remember a trade that the book cannot take, so that it is met only once."""
+        grown = replace(row, filled=Steps(row.filled + quantity))
+        self._commit(replace(self._plain(rows=(grown,)), fill_ids=(trade_id,)))
+
     def keep(self, *rows: OrderRow) -> None:
         """Commit rows that changed without a word to the strategy."""
         self._commit(self._plain(rows=rows))

@@ -1,0 +1,262 @@
+"""The broker of a session: sends what the flow handed over, finds out what became of it, and tells the flow.
+
+It quantises, submits, polls, cancels, reconciles and records, and blocks what is unsafe. It never wishes a trade: every
+order here was planned by the flow, and a position closes only because a strategy asked for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from copytrade_core.flow import Desk, FlowState
+from copytrade_core.model.alert import Alert, AlertKind
+from copytrade_core.model.broker import Broker
+from copytrade_core.model.event import Event, OrderNotPlaced, OrderRejected
+from copytrade_core.model.intent import IntentKind
+from copytrade_core.model.order_row import OrderRow, OrderState
+from copytrade_core.model.outcome import Accepted, DefiniteReject, Exists, RejectReason, Unknown
+from copytrade_core.orders.lifecycle import journalled, moved
+from copytrade_core.session.enquiry import Enquiry
+from copytrade_core.session.ledger_check import LedgerCheck
+from copytrade_core.session.memory import SessionMemory
+from copytrade_core.session.outbox import Outbox
+from copytrade_core.session.ports import Clock, ControlPanel, Journal
+from copytrade_core.session.reconcile import Reconciliation
+from copytrade_core.session.settings import RunnerSettings, fresh_state
+from copytrade_core.session.start import why_not_here
+from copytrade_core.session.watch import MarketWatch, SessionWatch
+
+RESTART = "restart"
+STALE_PLAN = "stale_plan"
+KILLED = "kill"
+STOPPED = "stop_new_orders"
+PAST_DEADLINE = "deadline_reached"
+_ALARMING = {
+    RejectReason.AUTHENTICATION: AlertKind.AUTHENTICATION,
+    RejectReason.PERMISSION: AlertKind.AUTHENTICATION,
+    RejectReason.POSITION_MODE: AlertKind.POSITION_MODE,
+}
+"""Rejects after which no other entry can succeed: they stop new orders and call a person."""
+
+
+class Runner:
+    """One session's way to one account.
+
+    Args:
+        settings: who trades what, with which caps and patience.
+        broker: the account.
+        journal: the session's memory on disk.
+        panel: the controls that a person sets.
+        clock: our time.
+        market_watch: marks, ages of inputs, correlations.
+
+    Raises:
+        StoreFault: the journal cannot be read or written. Whatever was not committed has not happened.
+    """
+
+    def __init__(
+        self,
+        *,
+        settings: RunnerSettings,
+        broker: Broker,
+        journal: Journal,
+        panel: ControlPanel,
+        clock: Clock,
+        market_watch: MarketWatch,
+    ) -> None:
+        self._settings = settings
+        self._broker = broker
+        self._panel = panel
+        self._clock = clock
+        outbox = Outbox()
+        fresh = fresh_state(settings, clock.now_ms())
+        self._memory = SessionMemory(journal=journal, clock=clock, outbox=outbox, fresh=fresh)
+        self._watch = SessionWatch(
+            panel=panel, market_watch=market_watch, mode=settings.position_mode, memory=self._memory
+        )
+        self._desk = Desk(
+            strategy=settings.strategy,
+            sink=outbox,
+            prices=market_watch,
+            instruments=settings.instruments,
+            account=settings.account,
+            lead_margin_balance=settings.lead_margin_balance,
+            caps=settings.caps,
+            surroundings=self._watch,
+        )
+        self._enquiry = Enquiry(
+            memory=self._memory, broker=broker, clock=clock, desk=self._desk, panel=panel, watch=self._watch
+        )
+        self._ledger_check = LedgerCheck(
+            memory=self._memory,
+            broker=broker,
+            clock=clock,
+            desk=self._desk,
+            panel=panel,
+            watch=self._watch,
+            enquiry=self._enquiry,
+        )
+
+    @property
+    def state(self) -> FlowState:
+        """The flow's state as committed."""
+        return self._memory.state
+
+    @property
+    def rows(self) -> dict[str, OrderRow]:
+        """Every order of the session, in the order of planning."""
+        return dict(self._memory.rows)
+
+    @property
+    def alerts(self) -> tuple[Alert, ...]:
+        """What a person must hear of."""
+        return self._memory.alerts
+
+    @property
+    def cursor(self) -> str | None:
+        """How far the feed had been told when the last step was committed."""
+        return self._memory.cursor
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is on its way: no order waits to leave, is unknown, or is a market order without its end."""
+        return all(row.state is OrderState.OPEN and not row.cancel_wanted for row in self._memory.live)
+
+    @property
+    def next_wake_ms(self) -> int | None:
+        """When the next look-up of an unknown order is due."""
+        due = [row.lookup_after_ms for row in self._memory.live if row.state.is_unresolved]
+        return min(due, default=None)
+
+    # -- what a session loop calls ----------------------------------------------------------------------------------
+
+    def start(self) -> Reconciliation:
+        """Take up where the journal ends: what was about to leave is unknown until the venue has told.
+
+        Entries that never left are given back to the strategy; exits that never left still leave.
+
+        Raises:
+            BadConfig: the key may withdraw or may not trade, or the venue's rules of a market are not ours.
+        """
+        self._watch.note("account", self._account_fault())
+        for row in self._memory.live:
+            if row.state is OrderState.JOURNALLED:
+                self._memory.keep(replace(moved(row, OrderState.UNKNOWN, RESTART), lookup_after_ms=self._now()))
+            elif row.state is OrderState.PLANNED and row.order.kind.is_entry:
+                self._give_back(row, RESTART)
+        return self.reconcile()
+
+    def _account_fault(self) -> str | None:
+        """What is wrong with the account, in words; it blocks entries until the next start."""
+        fault = why_not_here(self._broker, self._settings)
+        if fault is None:
+            return None
+        self._memory.alert(fault.kind, "account", fault.what)
+        return fault.what
+
+    def tell(self, event: Event, *, cursor: str = "") -> None:
+        """Tell the strategy what happened, and journal what it wishes."""
+        self._memory.tell(event, self._desk, cursor=cursor)
+
+    def pump(self) -> None:
+        """One pass: find out, take back, send. What is learned is told to the strategy at once."""
+        self._enquiry.learn()
+        self._enquiry.take_back()
+        for row in self._memory.live:
+            if row.state is OrderState.PLANNED and not self._must_wait(row):
+                self._send(self._memory.row(row.order.client_order_id))
+
+    def reconcile(self) -> Reconciliation:
+        """Compare the ledger with the venue; a fault blocks entries until a later comparison is clean."""
+        return self._ledger_check.reconcile()
+
+    def kill(self) -> None:
+        """Give up every order: what never left never leaves, what works is cancelled. Positions stay untouched."""
+        for row in self._memory.live:
+            if row.state is OrderState.PLANNED:
+                self._memory.keep(moved(row, OrderState.NOT_PLACED, KILLED))
+            elif not row.cancel_wanted:
+                self._memory.keep(replace(row, cancel_wanted=True))
+        self._enquiry.take_back()
+
+    # -- sending ----------------------------------------------------------------------------------------------------
+
+    def _must_wait(self, row: OrderRow) -> bool:
+        """Whether the truth about another order of the same position must be known first."""
+        order = row.order
+        for other in self._memory.live:
+            if other.order.client_order_id == order.client_order_id:
+                return False
+            same = (other.order.market, other.order.side) == (order.market, order.side)
+            if same and (other.state.is_unresolved or (other.cancel_wanted and other.order.reduce_only)):
+                return True
+        return False
+
+    def _send(self, row: OrderRow) -> None:
+        """Journal, look at the controls once more, and send, once."""
+        if row.state is not OrderState.PLANNED:
+            return
+        order, now_ms = row.order, self._now()
+        if order.kind.is_entry and now_ms - row.planned_at_ms > self._settings.planned_entry_age_ms_max:
+            self._give_back(row, STALE_PLAN)
+            return
+        leaving = journalled(row, now_ms=now_ms, deadline_ms=now_ms + self._broker.submit_deadline_ms)
+        self._memory.keep(leaving)
+        if (control := self._held_back(leaving)) is not None:
+            self._give_back(leaving, control)
+            return
+        outcome = self._broker.submit(order)
+        match outcome:
+            case Accepted(venue_order_id=venue_order_id):
+                accepted = moved(leaving, OrderState.SUBMITTED, "accepted")
+                self._memory.keep(replace(accepted, venue_order_id=venue_order_id))
+            case DefiniteReject():
+                self._rejected(leaving, outcome)
+            case Exists(code=code):
+                self._memory.keep(moved(leaving, OrderState.UNKNOWN, f"exists {code}"))
+            case Unknown(why=why, code=code):
+                self._memory.keep(moved(leaving, OrderState.UNKNOWN, f"{why} {code}".strip()))
+
+    def _held_back(self, row: OrderRow) -> str | None:
+        """The control that forbids this very submit, read at the last moment; exits pass, but nothing passes a kill."""
+        controls = self._panel.read()
+        if controls.kill:
+            return KILLED
+        if not row.order.kind.is_entry:
+            return None
+        if controls.stop_new_orders:
+            return STOPPED
+        if controls.deadline_ms is not None and self._now() >= controls.deadline_ms:
+            return PAST_DEADLINE
+        return None
+
+    def _give_back(self, row: OrderRow, why: str) -> None:
+        """The order never left: the strategy decides again."""
+        order = row.order
+        event = OrderNotPlaced(
+            episode_id=order.episode_id, kind=order.kind, leg=order.leg, reason=why, time_ms=self._now()
+        )
+        self._memory.tell(event, self._desk, rows=(moved(row, OrderState.NOT_PLACED, why),))
+
+    def _rejected(self, row: OrderRow, outcome: DefiniteReject) -> None:
+        order = row.order
+        event = OrderRejected(
+            episode_id=order.episode_id,
+            kind=order.kind,
+            leg=order.leg,
+            reason=f"{outcome.reason} {outcome.code}",
+            time_ms=self._now(),
+        )
+        final = moved(row, OrderState.REJECTED, f"{outcome.reason} {outcome.code}: {outcome.message}")
+        self._memory.tell(event, self._desk, rows=(final,))
+        if (alarming := _ALARMING.get(outcome.reason)) is not None:
+            self._panel.stop_new_orders(f"{outcome.reason} {outcome.code}")
+            self._memory.alert(alarming, order.market, f"{outcome.reason} {outcome.code}: {outcome.message}")
+        if order.kind is IntentKind.CLOSE:
+            if outcome.reason is RejectReason.NO_POSITION:
+                self._ledger_check.explain_vanished(order.market, order.side)
+            else:
+                self._memory.alert(AlertKind.CLOSE_NOT_PLACED, order.episode_id, f"{outcome.code}: {outcome.message}")
+
+    def _now(self) -> int:
+        return self._clock.now_ms()

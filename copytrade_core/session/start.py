@@ -1,0 +1,77 @@
+"""Whether a session may begin at an account: the key's permissions, the position mode, the clocks, the market rules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from copytrade_core.model.alert import AlertKind
+from copytrade_core.model.broker import Broker
+from copytrade_core.model.errors import BadConfig, Where
+from copytrade_core.model.instrument import Instrument
+from copytrade_core.model.outcome import Unavailable
+from copytrade_core.session.settings import RunnerSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountFault:
+    """Why nothing may open at this account yet."""
+
+    kind: AlertKind
+    what: str
+
+
+def why_not_here(broker: Broker, settings: RunnerSettings) -> AccountFault | None:
+    """What is wrong with the account now; None when entries may be sent.
+
+    Raises:
+        BadConfig: what no waiting mends: a key that may withdraw or may not trade, a market that the venue does not
+            list, or lists on another grid than ours.
+    """
+    probe = broker.probe()
+    if isinstance(probe, Unavailable):
+        return AccountFault(kind=AlertKind.VENUE_UNAVAILABLE, what=f"the account cannot be read: {probe.why}")
+    if probe.can_withdraw:
+        raise BadConfig(
+            "this API key may withdraw",
+            where=Where(field="permissions"),
+            next_step="Make a key that may trade and nothing else; copytrade never uses this one",
+        )
+    if not probe.can_trade:
+        raise BadConfig("this API key may not trade futures", where=Where(field="permissions"))
+    fault = _market_fault(broker, settings)
+    if fault is not None:
+        return fault
+    if probe.position_mode is not settings.position_mode:
+        what = f"the account is in {probe.position_mode} mode, the session expects {settings.position_mode}"
+        return AccountFault(kind=AlertKind.POSITION_MODE, what=what)
+    if abs(probe.clock_skew_ms) > settings.clock_skew_ms_max:
+        return AccountFault(kind=AlertKind.CLOCK_SKEW, what=f"the venue's clock differs by {probe.clock_skew_ms} ms")
+    return None
+
+
+def _market_fault(broker: Broker, settings: RunnerSettings) -> AccountFault | None:
+    listed = broker.markets()
+    if isinstance(listed, Unavailable):
+        return AccountFault(kind=AlertKind.VENUE_UNAVAILABLE, what=f"the markets cannot be read: {listed.why}")
+    for market, ours in settings.instruments.items():
+        theirs = listed.get(market)
+        if theirs is None or not theirs.is_open:
+            raise BadConfig(f"the venue does not trade {market}", where=Where(field="market"))
+        for name, fits in _rules(ours, theirs.instrument):
+            if not fits:
+                raise BadConfig(
+                    f"{market}: {name} is {getattr(theirs.instrument, name)} at the venue, {getattr(ours, name)} here",
+                    where=Where(field=name),
+                    next_step="Take the venue's rules: an order on another grid cannot be placed",
+                )
+    return None
+
+
+def _rules(ours: Instrument, theirs: Instrument) -> tuple[tuple[str, bool], ...]:
+    """Each rule and whether ours keeps the venue's: the same grid, and minimums that are not lower."""
+    return (
+        ("tick_size", ours.tick_size == theirs.tick_size),
+        ("step_size", ours.step_size == theirs.step_size),
+        ("min_quantity", ours.min_quantity >= theirs.min_quantity),
+        ("min_notional", ours.min_notional >= theirs.min_notional),
+    )
