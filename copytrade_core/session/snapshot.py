@@ -13,6 +13,7 @@ import msgspec
 from copytrade_core.flow import FlowState
 from copytrade_core.model.errors import BadInput, Where
 from copytrade_core.model.order_row import OrderRow
+from copytrade_core.session.identity import SessionIdentity, same_session
 from copytrade_core.session.plain_form import Form, fault, form_of, members_of
 from copytrade_core.strategies.state import STATE_SCHEMA_VERSION
 
@@ -97,23 +98,20 @@ def decode_hot_restart(text: bytes) -> HotRestart:
     return snapshot
 
 
-def check_resume(
-    snapshot: HotRestart, *, policy_digest: str, strategy: str, venue: str, account: str, lead: str
-) -> None:
+def check_resume(snapshot: HotRestart, identity: SessionIdentity) -> None:
     """A snapshot may go on only as what it was.
 
     Raises:
-        BadInput: another policy digest, strategy, venue, account or lead; names the first field that differs.
+        BadInput: another lead, strategy, policy digest, venue or account; names the first field that differs.
     """
-    wanted = {"policy_digest": policy_digest, "strategy": strategy, "venue": venue, "account": account, "lead": lead}
-    for name, value in wanted.items():
-        saved = cast("str", getattr(snapshot, name))
-        if saved != value:
-            raise BadInput(
-                f"the snapshot belongs to {name} {saved}, not to {value}",
-                where=Where(field=name),
-                next_step="Resume with what the snapshot was taken of, or start a session of its own",
-            )
+    saved = SessionIdentity(
+        lead=snapshot.lead,
+        strategy=snapshot.strategy,
+        policy_digest=snapshot.policy_digest,
+        venue=snapshot.venue,
+        account=snapshot.account,
+    )
+    same_session(saved, identity, what="the snapshot")
 
 
 def _bytes(form: Form, value: object) -> bytes:
