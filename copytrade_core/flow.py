@@ -6,15 +6,23 @@ function, so the policy that was tested is the policy that trades. It never inve
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol
 
-from copytrade_core.ledger.equity import equity, gross_notional
-from copytrade_core.ledger.post import post_fill
-from copytrade_core.model.book import Book, Holding
-from copytrade_core.model.broker import OrderSink
-from copytrade_core.model.caps import Caps
+from copytrade_core.desk import (
+    UNDISTURBED,
+    DayStart,
+    Desk,
+    FlowState,
+    Prices,
+    Surroundings,
+    exposure_of,
+    fresh_state,
+    view_of,
+    within_the_hour,
+)
+from copytrade_core.ledger.post import post_fill, written_off
+from copytrade_core.model.book import Holding, WrittenOff
 from copytrade_core.model.event import (
     AFTER_BLOCKED_ADD,
     BarClosed,
@@ -25,64 +33,34 @@ from copytrade_core.model.event import (
     OrderRejected,
     PositionSynced,
     Timer,
-    View,
 )
 from copytrade_core.model.fill import Fill
-from copytrade_core.model.instrument import Instrument
-from copytrade_core.model.intent import Hold, Intent, IntentKind, LimitStyle, MarketStyle, SyncState
+from copytrade_core.model.intent import Hold, Intent, IntentKind, MarketStyle, SyncState
 from copytrade_core.model.order import Order
 from copytrade_core.model.source_event import SourceChanged, SourceClosed, SourceMissing, SourceOpened
-from copytrade_core.model.units import Money, Steps, Ticks
+from copytrade_core.model.units import Money, Steps, ceil_div
 from copytrade_core.model.verdict import Refused
 from copytrade_core.orders.build import build
-from copytrade_core.risk.gate import Exposure, check
-from copytrade_core.strategies.machine import Strategy
-from copytrade_core.strategies.state import StrategyState
+from copytrade_core.risk.gate import check
+
+__all__ = [
+    "DAY_MS",
+    "UNDISTURBED",
+    "DayStart",
+    "Desk",
+    "FlowState",
+    "Prices",
+    "Record",
+    "Step",
+    "Surroundings",
+    "advance",
+    "fresh_state",
+]
 
 DAY_MS = 86_400_000
 
-Record = Hold | SyncState | Refused | Order | Fill
+Record = Hold | SyncState | Refused | Order | Fill | WrittenOff
 """What a step leaves behind for the journal: every side exit is kept with its reason."""
-
-
-class Prices(Protocol):
-    """What is known of prices."""
-
-    def mark(self, market: str, at_ms: int) -> Ticks | None:
-        """The last price of a market known at a time, in ticks; None when there is none."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Desk:
-    """Who is asked along the way."""
-
-    strategy: Strategy
-    sink: OrderSink
-    prices: Prices
-    instruments: Mapping[str, Instrument]
-    account: str
-    lead_margin_balance: Money | None
-    caps: Caps
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DayStart:
-    """The cash with which a UTC day began; `number` counts days since the epoch."""
-
-    number: int
-    cash: Money
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FlowState:
-    """What must survive from one event to the next: strategy, book, orders handed over, attempts per leg, the day."""
-
-    strategy: StrategyState
-    book: Book
-    resting: Mapping[str, Order]
-    attempts: Mapping[tuple[str, str], int]
-    day: DayStart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,16 +74,32 @@ class Step:
 def advance(state: FlowState, event: Event, desk: Desk, *, now_ms: int) -> Step:
     """Tell one event to the strategy and carry out what it wishes.
 
-    A fill is posted before the strategy hears of it; the orders of an episode that is flat are taken back. After the
-    first blocked add of an episode the remaining adds of this pass are not tried.
+    What an event proves is booked before the strategy hears of it: a fill is posted, an order that failed rests no
+    more, a holding that the venue does not have is written off. The orders of an episode that is flat are taken back.
+    After the first blocked add of an episode the remaining adds of this pass are not tried.
     """
+    state = _forgotten(_on_day(state, now_ms), desk)
     records: list[Record] = []
-    state = _on_day(state, now_ms)
-    if isinstance(event, OrderFilled):
-        state = _posted(state, event.fill, desk)
-        records.append(event.fill)
+    match event:
+        case OrderFilled(fill=fill):
+            state = _posted(state, fill, desk)
+            records.append(fill)
+        case OrderRejected() | OrderNotPlaced():
+            state = _dropped(state, event)
+        case PositionSynced(holding=None):
+            state, lost = _synced_flat(state, event, desk)
+            records.extend(lost)
+        case _:
+            pass
+    told = _told(state, event, desk, now_ms)
+    return Step(state=told.state, records=(*records, *told.records))
+
+
+def _told(state: FlowState, event: Event, desk: Desk, now_ms: int) -> Step:
+    """Ask the strategy about an event, and carry out what it wishes."""
+    records: list[Record] = []
     for episode_id, market in _subjects(state, event):
-        view = _view(state, desk, episode_id, market, now_ms)
+        view = view_of(state, desk, episode_id, market, now_ms)
         decision = desk.strategy.decide(state.strategy, event, view)
         state = replace(state, strategy=decision.state)
         blocked_adds = False
@@ -129,26 +123,43 @@ def _on_day(state: FlowState, now_ms: int) -> FlowState:
     return state if day <= state.day.number else replace(state, day=DayStart(number=day, cash=state.book.cash))
 
 
+def _forgotten(state: FlowState, desk: Desk) -> FlowState:
+    """The state without orders that were taken back and whose end is known by now."""
+    if not state.taken_back:
+        return state
+    return replace(state, taken_back=_alive(state.taken_back, desk))
+
+
+def _alive(orders: Mapping[str, Order], desk: Desk) -> dict[str, Order]:
+    return {key: order for key, order in orders.items() if desk.surroundings.may_still_fill(key)}
+
+
 def _carry_out(state: FlowState, intent: Intent, desk: Desk, now_ms: int) -> Step:
-    instrument = desk.instruments[intent.market]
     held = state.book.holdings.get(intent.episode_id)
     quantity_held = held.quantity if held is not None else Steps(0)
-    verdict = check(intent, _exposure(state, desk, instrument, quantity_held, intent, now_ms), desk.caps)
+    verdict = check(intent, exposure_of(state, desk, intent, quantity_held, now_ms), desk.caps)
     if isinstance(verdict, Refused):
         return _refused(state, verdict, desk, now_ms)
     key = (intent.episode_id, intent.leg)
     attempt = state.attempts.get(key, 0)
     order = build(
-        verdict, instrument, quantity_held=quantity_held, account=desk.account, attempt=attempt, now_ms=now_ms
+        verdict,
+        desk.instruments[intent.market],
+        quantity_held=quantity_held,
+        account=desk.account,
+        attempt=attempt,
+        now_ms=now_ms,
     )
     if isinstance(order, Refused):
         return _refused(state, order, desk, now_ms)
     state = _replaced(state, order, desk)
     desk.sink.submit(order)
+    entries = state.entries_at_ms
     after = replace(
         state,
         resting={**state.resting, order.client_order_id: order},
         attempts={**state.attempts, key: attempt + 1},
+        entries_at_ms=(*within_the_hour(entries, now_ms), now_ms) if intent.kind.is_entry else entries,
     )
     return Step(state=after, records=(order,))
 
@@ -164,24 +175,70 @@ def _replaced(state: FlowState, order: Order, desk: Desk) -> FlowState:
     return _cancelled(state, stale, desk)
 
 
-def _cancelled(state: FlowState, order_ids: list[str], desk: Desk) -> FlowState:
-    if not order_ids:
+def _cancelled(state: FlowState, order_ids: Iterable[str], desk: Desk) -> FlowState:
+    """Take orders back. One that may have reached a venue keeps its capacity until its end is known."""
+    gone = {key: state.resting[key] for key in order_ids}
+    if not gone:
         return state
-    for order_id in order_ids:
+    for order_id in gone:
         desk.sink.cancel(order_id)
-    return replace(state, resting={key: order for key, order in state.resting.items() if key not in order_ids})
+    return replace(
+        state,
+        resting={key: order for key, order in state.resting.items() if key not in gone},
+        taken_back={**state.taken_back, **_alive(gone, desk)},
+    )
 
 
 def _posted(state: FlowState, fill: Fill, desk: Desk) -> FlowState:
-    order = state.resting.get(fill.client_order_id)
-    resting = {key: other for key, other in state.resting.items() if key != fill.client_order_id}
-    if order is not None and fill.quantity < order.quantity:
-        resting[fill.client_order_id] = replace(order, quantity=Steps(order.quantity - fill.quantity))
     book = post_fill(state.book, fill, desk.instruments[fill.market])
-    state = replace(state, book=book, resting=resting)
+    state = replace(
+        state,
+        book=book,
+        resting=_without(state.resting, fill),
+        taken_back=_without(state.taken_back, fill) if state.taken_back else state.taken_back,
+    )
     if fill.kind.is_entry or fill.episode_id in book.holdings:
         return state
-    return _cancelled(state, [key for key, o in resting.items() if o.episode_id == fill.episode_id], desk)
+    return _cancelled(state, _of_episode(state, fill.episode_id), desk)
+
+
+def _without(orders: Mapping[str, Order], fill: Fill) -> Mapping[str, Order]:
+    """The orders after a fill of one of them: what it left open keeps its part of the worst case."""
+    order = orders.get(fill.client_order_id)
+    left = {key: other for key, other in orders.items() if key != fill.client_order_id}
+    if order is not None and fill.quantity < order.quantity:
+        quantity = Steps(order.quantity - fill.quantity)
+        worst = Money(ceil_div(order.worst_notional * quantity, order.quantity))
+        left[fill.client_order_id] = replace(order, quantity=quantity, worst_notional=worst)
+    return left
+
+
+def _dropped(state: FlowState, event: OrderRejected | OrderNotPlaced) -> FlowState:
+    """The state without the order that an answer is about: what it has not filled, it never will."""
+
+    def named(order: Order) -> bool:
+        return (order.episode_id, order.kind, order.leg) == (event.episode_id, event.kind, event.leg)
+
+    return replace(
+        state,
+        resting={key: order for key, order in state.resting.items() if not named(order)},
+        taken_back={key: order for key, order in state.taken_back.items() if not named(order)},
+    )
+
+
+def _synced_flat(state: FlowState, event: PositionSynced, desk: Desk) -> tuple[FlowState, tuple[WrittenOff, ...]]:
+    """The state after the venue showed that it holds nothing of an episode which our book holds."""
+    held = state.book.holdings.get(event.episode_id)
+    if held is None:
+        return state, ()
+    state = replace(state, book=written_off(state.book, event.episode_id))
+    return _cancelled(state, _of_episode(state, event.episode_id), desk), (
+        WrittenOff(holding=held, time_ms=event.time_ms),
+    )
+
+
+def _of_episode(state: FlowState, episode_id: str) -> list[str]:
+    return [key for key, order in state.resting.items() if order.episode_id == episode_id]
 
 
 def _refused(state: FlowState, refused: Refused, desk: Desk, now_ms: int) -> Step:
@@ -194,54 +251,11 @@ def _not_placed(state: FlowState, intent: Intent, reason: str, desk: Desk, now_m
     event = OrderNotPlaced(
         episode_id=intent.episode_id, kind=intent.kind, leg=intent.leg, reason=reason, time_ms=now_ms
     )
-    return advance(state, event, desk, now_ms=now_ms)
+    return _told(state, event, desk, now_ms)
 
 
 def _was_refused(step: Step) -> bool:
     return any(isinstance(record, Refused) for record in step.records)
-
-
-def _exposure(
-    state: FlowState, desk: Desk, instrument: Instrument, quantity_held: Steps, intent: Intent, now_ms: int
-) -> Exposure:
-    if not intent.kind.is_entry:
-        zero = Money(0)
-        return Exposure(
-            now_ms=now_ms,
-            equity=zero,
-            day_result=zero,
-            notional_used=zero,
-            quantity_held=quantity_held,
-            instrument=instrument,
-        )
-
-    def price(held: Holding) -> int:
-        return _price_of(held, desk, now_ms)
-
-    held_notional = gross_notional(state.book, desk.instruments, price)
-    reserved = sum(_reserved(order, desk, now_ms) for order in state.resting.values() if not order.reduce_only)
-    worth = equity(state.book, desk.instruments, price)
-    return Exposure(
-        now_ms=now_ms,
-        equity=worth,
-        day_result=Money(worth - state.day.cash),
-        notional_used=Money(held_notional + reserved),
-        quantity_held=quantity_held,
-        instrument=instrument,
-    )
-
-
-def _reserved(order: Order, desk: Desk, now_ms: int) -> Money:
-    price = order.style.price if isinstance(order.style, LimitStyle) else desk.prices.mark(order.market, now_ms)
-    assert price is not None, "an entry was approved against a known mark"
-    return desk.instruments[order.market].notional(price, order.quantity)
-
-
-def _price_of(held: Holding, desk: Desk, now_ms: int) -> int:
-    mark = desk.prices.mark(held.market, now_ms)
-    if mark is not None:
-        return mark
-    return max(1, held.cost // (held.quantity * desk.instruments[held.market].money_per_tick_step))
 
 
 def _subjects(state: FlowState, event: Event) -> list[tuple[str | None, str]]:
@@ -262,15 +276,3 @@ def _subjects(state: FlowState, event: Event) -> list[tuple[str | None, str]]:
 
 def _held_in(state: FlowState, market: str) -> list[Holding]:
     return [held for held in state.book.holdings.values() if held.market == market]
-
-
-def _view(state: FlowState, desk: Desk, episode_id: str | None, market: str, now_ms: int) -> View:
-    return View(
-        now_ms=now_ms,
-        instrument=desk.instruments[market],
-        mark=desk.prices.mark(market, now_ms),
-        holding=state.book.holdings.get(episode_id) if episode_id is not None else None,
-        equity=equity(state.book, desk.instruments, lambda held: _price_of(held, desk, now_ms)),
-        initial_equity=state.book.initial_equity,
-        lead_margin_balance=desk.lead_margin_balance,
-    )

@@ -16,7 +16,7 @@ import numpy as np
 
 from copytrade_core.model.bar import Bar, BarSeries, FundingSeries, PriceOrigin, QuoteSeries
 from copytrade_core.model.book import Holding
-from copytrade_core.model.caps import UNCAPPED
+from copytrade_core.model.caps import UNCAPPED_REPLAY
 from copytrade_core.model.episode import Episode, EpisodeState, Provenance, episode_id
 from copytrade_core.model.event import View
 from copytrade_core.model.fill import Fill, FillModel
@@ -235,7 +235,7 @@ SPEC = ReplaySpec(
     initial_equity=usdt(10_000),
     lead_margin_balance=None,
     interval_ms=BAR_MS,
-    caps=UNCAPPED,
+    caps=UNCAPPED_REPLAY,
 )
 
 
@@ -244,6 +244,7 @@ def view(
     mark: int | None = 100_000,
     minutes: float = 0,
     holding: Holding | None = None,
+    pending: tuple[str, ...] = ("stop", "take_profit", "source_close", "ttl"),
     rules: Instrument | None = None,
     equity: float = 10_000,
     lead_margin_balance: float | None = None,
@@ -253,6 +254,7 @@ def view(
         instrument=rules if rules is not None else instrument(),
         mark=None if mark is None else Ticks(mark),
         holding=holding,
+        pending_exits=pending,
         equity=usdt(equity),
         initial_equity=usdt(10_000),
         lead_margin_balance=None if lead_margin_balance is None else usdt(lead_margin_balance),

@@ -10,7 +10,7 @@ from decimal import Decimal
 from copytrade_core.edges.http_retry import HttpLimits
 from copytrade_core.edges.intervals import interval_ms_of
 from copytrade_core.edges.settings import HttpSection, Settings
-from copytrade_core.model.caps import UNCAPPED
+from copytrade_core.model.caps import UNCAPPED_REPLAY
 from copytrade_core.model.round_trip import CostModel, ReplaySpec
 from copytrade_core.model.units import Money, money_from_decimal, ppm_from_decimal
 
@@ -54,5 +54,5 @@ def replay_spec(settings: Settings, *, lead_margin_balance: Money | None) -> Rep
         initial_equity=money_from_decimal(replay.initial_equity_usdt),
         lead_margin_balance=lead_margin_balance,
         interval_ms=interval_ms_of(settings.market.bar_interval),
-        caps=UNCAPPED,
+        caps=UNCAPPED_REPLAY,
     )

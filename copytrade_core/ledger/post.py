@@ -87,6 +87,17 @@ def closed_holding(held: Holding, fill: Fill, instrument: Instrument) -> Holding
     return _reduced(held, fill, instrument.notional(fill.price, fill.quantity))
 
 
+def written_off(book: Book, episode_id: str) -> Book:
+    """The book without a holding that the venue does not have. Cash stays: a result that no fill shows is not invented.
+
+    Raises:
+        BadInput: nothing is held for that episode.
+    """
+    if episode_id not in book.holdings:
+        raise BadInput(f"episode {episode_id} holds nothing", where=Where(field="episode_id"))
+    return replace(book, holdings={key: held for key, held in book.holdings.items() if key != episode_id})
+
+
 def post_funding(book: Book, episode_id: str, cost: Money) -> Book:
     """The book after a funding payment (negative cost = received)."""
     held = book.holdings[episode_id]

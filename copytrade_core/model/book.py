@@ -34,6 +34,17 @@ class Holding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenOff:
+    """A holding that left the book because the venue does not have it and no fill of ours says why.
+
+    Its result is not known, so none was booked; what it had realised before stays in cash.
+    """
+
+    holding: Holding
+    time_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Book:
     """Cash after all realised results, fees and funding, and the open holdings by episode."""
 

@@ -100,13 +100,20 @@ class View:
     """What a strategy may look at while it decides about one market.
 
     `mark` is the last price known at `now_ms` (ticks), None when there is none; `holding` is the ledger's, never the
-    strategy's own belief.
+    strategy's own belief. `pending_exits` names the exit orders of the episode that are handed over and have not ended,
+    by what they replace (`stop`, `take_profit`, `source_close`, ...).
     """
 
     now_ms: int
     instrument: Instrument
     mark: Ticks | None
     holding: Holding | None
+    pending_exits: tuple[str, ...]
     equity: Money
     initial_equity: Money
     lead_margin_balance: Money | None
+
+    @property
+    def exit_pending(self) -> bool:
+        """Whether an exit order of the episode is on its way or rests."""
+        return bool(self.pending_exits)

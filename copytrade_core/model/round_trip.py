@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from copytrade_core.model.bar import Int64s, PriceOrigin
-from copytrade_core.model.caps import Caps
+from copytrade_core.model.caps import ReplayCaps
 from copytrade_core.model.errors import BadInput, Where
 from copytrade_core.model.fill import Fill, FillModel
 from copytrade_core.model.instrument import Market
@@ -119,7 +119,7 @@ class ReplaySpec:
     initial_equity: Money
     lead_margin_balance: Money | None
     interval_ms: int
-    caps: Caps
+    caps: ReplayCaps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

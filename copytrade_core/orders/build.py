@@ -45,7 +45,8 @@ def build(
     quantity = _quantity(intent, instrument, price, quantity_held)
     too_small = quantity <= 0 or (intent.kind.is_entry and instrument.is_below_minimum(price, quantity))
     if too_small:
-        return Refused(intent=intent, reason=RefusalReason.BELOW_MINIMUM, numbers=(("quantity_steps", quantity),))
+        numbers = (("quantity_steps", quantity),)
+        return Refused(intent=intent, reason=RefusalReason.BELOW_MINIMUM, numbers=numbers, detail="", also=())
     identity = OrderIdentity(
         account=account, episode_id=intent.episode_id, kind=intent.kind, leg=intent.leg, attempt=attempt
     )
@@ -61,6 +62,7 @@ def build(
         reduce_only=not intent.kind.is_entry,
         style=intent.style,
         quantity=quantity,
+        worst_notional=approved.worst_notional,
         live_from_ms=now_ms,
         expires_at_ms=intent.expires_at_ms,
         reason=intent.reason,

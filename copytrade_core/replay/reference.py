@@ -12,7 +12,7 @@ from itertools import takewhile
 
 import numpy as np
 
-from copytrade_core.flow import DayStart, Desk, FlowState, advance
+from copytrade_core.flow import UNDISTURBED, Desk, advance, fresh_state
 from copytrade_core.ledger.post import opened_book, post_funding
 from copytrade_core.model.bar import Bar
 from copytrade_core.model.episode import Episode
@@ -146,15 +146,10 @@ class _Run:
             instruments=data.instruments,
             account=ACCOUNT,
             lead_margin_balance=spec.lead_margin_balance,
-            caps=spec.caps,
+            caps=spec.caps.as_caps(),
+            surroundings=UNDISTURBED,
         )
-        self._state = FlowState(
-            strategy=FRESH,
-            book=opened_book(spec.initial_equity),
-            resting={},
-            attempts={},
-            day=DayStart(number=-1, cash=spec.initial_equity),
-        )
+        self._state = fresh_state(FRESH, opened_book(spec.initial_equity))
         self.recorder = Recorder(data.instruments)
         self.held_back: list[Skipped] = []
 

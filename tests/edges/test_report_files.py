@@ -26,7 +26,7 @@ from copytrade_core.evidence.counts import SourceCounts
 from copytrade_core.evidence.report import ReportInputs, build_report, report_document
 from copytrade_core.evidence.splits import SplitRatios, signals_of, split_signals
 from copytrade_core.model.bar import BarSeries, PriceOrigin
-from copytrade_core.model.caps import UNCAPPED
+from copytrade_core.model.caps import UNCAPPED_REPLAY
 from copytrade_core.model.episode import Episode, EpisodeState, Provenance, episode_id
 from copytrade_core.model.errors import StoreFault
 from copytrade_core.model.fill import FillModel
@@ -122,7 +122,7 @@ def document(project_root: Path) -> dict[str, Any]:
         initial_equity=Money(1000 * 10**8),
         lead_margin_balance=None,
         interval_ms=INTERVAL_MS,
-        caps=UNCAPPED,
+        caps=UNCAPPED_REPLAY,
     )
     study = run_study(seen, policies, spec, data)
     ratios = SplitRatios(train=Fraction("0.55"), validation=Fraction("0.225"), holdout=Fraction("0.225"))

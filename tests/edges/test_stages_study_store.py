@@ -11,7 +11,7 @@ from copytrade_core.edges.stages.code_version import tree_digest
 from copytrade_core.edges.stages.study_store import load_study, name_of, store_study
 from copytrade_core.edges.stages.workplace import utc_now
 from copytrade_core.model.bar import PriceOrigin
-from copytrade_core.model.caps import UNCAPPED
+from copytrade_core.model.caps import UNCAPPED_REPLAY
 from copytrade_core.model.errors import StoreFault
 from copytrade_core.model.fill import Fill, FillModel
 from copytrade_core.model.instrument import Market
@@ -86,7 +86,7 @@ def study() -> Study:
         initial_equity=Money(10**11),
         lead_margin_balance=None,
         interval_ms=300_000,
-        caps=UNCAPPED,
+        caps=UNCAPPED_REPLAY,
     )
     curve = EquityCurve(**{name: np.array([1, -(2**62)]) for name in EquityCurve.__slots__})
     result = ReplayResult(

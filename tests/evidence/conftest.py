@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from copytrade_core.model.bar import BarSeries, PriceOrigin
-from copytrade_core.model.caps import UNCAPPED
+from copytrade_core.model.caps import UNCAPPED_REPLAY
 from copytrade_core.model.episode import Episode, EpisodeState, Provenance, episode_id
 from copytrade_core.model.fill import FillModel
 from copytrade_core.model.instrument import Instrument, Market
@@ -116,7 +116,7 @@ class Made:
                 initial_equity=money(equity),
                 lead_margin_balance=None,
                 interval_ms=300_000,
-                caps=UNCAPPED,
+                caps=UNCAPPED_REPLAY,
             ),
             origin=origin,
             funding_known=funding_known,

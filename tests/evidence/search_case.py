@@ -28,7 +28,7 @@ from copytrade_core.evidence.search_inputs import (
     TrialTotals,
 )
 from copytrade_core.model.bar import PriceOrigin
-from copytrade_core.model.caps import UNCAPPED
+from copytrade_core.model.caps import UNCAPPED_REPLAY
 from copytrade_core.model.fill import FillModel
 from copytrade_core.model.measure import BootstrapSettings
 from copytrade_core.model.round_trip import CostModel, ReplaySpec
@@ -211,7 +211,7 @@ def search_inputs(**changes: Any) -> SearchReportInputs:
             initial_equity=Money(1000 * 10**8),
             lead_margin_balance=None,
             interval_ms=300_000,
-            caps=UNCAPPED,
+            caps=UNCAPPED_REPLAY,
         ),
         funding_known=True,
         limits=(SearchLimit(name="Trial: marked drawdown", value="at most 10.0% of the peak"),),

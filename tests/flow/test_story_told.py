@@ -7,7 +7,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copytrade_core.flow import DayStart, Desk, FlowState, advance
+from copytrade_core.flow import UNDISTURBED, Desk, advance, fresh_state
 from copytrade_core.ledger.post import opened_book
 from copytrade_core.model.caps import UNCAPPED
 from copytrade_core.model.event import (
@@ -79,14 +79,9 @@ class Floor:
             account="test",
             lead_margin_balance=None,
             caps=UNCAPPED,
+            surroundings=UNDISTURBED,
         )
-        self.state = FlowState(
-            strategy=FRESH,
-            book=opened_book(usdt(equity)),
-            resting={},
-            attempts={},
-            day=DayStart(number=-1, cash=usdt(equity)),
-        )
+        self.state = fresh_state(FRESH, opened_book(usdt(equity)))
         self.records: list = []
         self.marks: dict[str, int] = {}
 

@@ -9,7 +9,7 @@ from fractions import Fraction
 import numpy as np
 
 from copytrade_core.model.bar import FundingSeries
-from copytrade_core.model.caps import Caps
+from copytrade_core.model.caps import ReplayCaps
 from copytrade_core.model.fill import FillModel
 from copytrade_core.model.instrument import Instrument
 from copytrade_core.model.market_data import MarketData
@@ -134,7 +134,7 @@ def _capital() -> dict[str, Case]:
     markets = data(_bars(*FALL), _bars(*FALL, market=ETH))
     compound = replace(wide, sizing=replace(big, rule=SizingRule.COMPOUND))
     margin = replace(CONTRARIAN, sizing=replace(big, rule=SizingRule.LEAD_MARGIN_FRACTION))
-    capped = replace(PAID, caps=Caps(notional_gross_max=usdt(7_000), daily_loss_max=usdt(20)))
+    capped = replace(PAID, caps=ReplayCaps(notional_gross_max=usdt(7_000), daily_loss_max=usdt(20)))
     coarse: dict[str, Instrument] = {BTC: instrument(min_notional=290, step="0.0001")}
     late = [FLAT] * 165
     night = series([*late, *FALL, *([FALL[1]] * 6), *late], start_ms=at_ms(-10))

@@ -15,7 +15,7 @@ from typing import TypeVar
 import numpy as np
 
 from copytrade_core.model.bar import BarSeries, FundingSeries, PriceOrigin
-from copytrade_core.model.caps import Caps
+from copytrade_core.model.caps import ReplayCaps
 from copytrade_core.model.episode import Episode, EpisodeState, Provenance
 from copytrade_core.model.fill import FillModel
 from copytrade_core.model.instrument import Instrument, Market
@@ -287,7 +287,7 @@ def _spec(dice: Dice, interval_ms: int, *, is_rich: bool) -> ReplaySpec:
         initial_equity=usdt(equity),
         lead_margin_balance=None if dice.chance(0.06) else usdt(dice.pick((500, 5_000, 80_000))),
         interval_ms=interval_ms,
-        caps=Caps(
+        caps=ReplayCaps(
             notional_gross_max=usdt(equity * dice.pick((0.3, 0.7, 0.95))) if capped and dice.chance(0.7) else None,
             daily_loss_max=usdt(equity * dice.pick((0.0005, 0.005, 0.03))) if capped and dice.chance(0.7) else None,
         ),

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from copytrade_core.model.bar import FundingSeries
-from copytrade_core.model.caps import Caps
+from copytrade_core.model.caps import ReplayCaps
 from copytrade_core.model.errors import BadInput
 from copytrade_core.model.fill import FillModel
 from copytrade_core.model.instrument import Instrument
@@ -157,7 +157,7 @@ def small_cases(draw):
         costs=draw(st.sampled_from([FREE, COSTS])),
         delay_s=draw(st.sampled_from([0, 60, 300])),
         initial_equity=usdt(1000),
-        caps=Caps(
+        caps=ReplayCaps(
             notional_gross_max=draw(st.none() | st.just(usdt(700))), daily_loss_max=draw(st.none() | st.just(usdt(2)))
         ),
     )
@@ -188,7 +188,7 @@ ASSUMPTIONS = {
         SPEC,
         delay_s=0,
         initial_equity=usdt(600),
-        caps=Caps(notional_gross_max=usdt(180), daily_loss_max=usdt(3)),
+        caps=ReplayCaps(notional_gross_max=usdt(180), daily_loss_max=usdt(3)),
     ),
 }
 

@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from copytrade_core.model.caps import Caps
+from copytrade_core.model.caps import ReplayCaps
 from copytrade_core.model.fill import FillModel
 from copytrade_core.model.sweep import SweepTable
 from copytrade_core.replay.reference import replay
@@ -18,7 +18,7 @@ from tests.replay.work_item import candidates, work_item
 from tests.trading_floor import usdt
 
 POLICIES = candidates(24)
-TIGHT = Caps(notional_gross_max=usdt(7_000), daily_loss_max=usdt(10))
+TIGHT = ReplayCaps(notional_gross_max=usdt(7_000), daily_loss_max=usdt(10))
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from fractions import Fraction
 import numpy as np
 
 from copytrade_core.model.bar import BarSeries, FundingSeries, PriceOrigin
-from copytrade_core.model.caps import UNCAPPED, Caps
+from copytrade_core.model.caps import UNCAPPED_REPLAY, ReplayCaps
 from copytrade_core.model.episode import Episode, EpisodeState, Provenance, episode_id
 from copytrade_core.model.fill import FillModel
 from copytrade_core.model.instrument import Instrument, Market
@@ -58,8 +58,8 @@ LEAD = LeadId("1")
 COSTS = CostModel(taker_fee=Ppm(500), maker_fee=Ppm(200), slippage=Ppm(500), source="work item W")
 EQUITY = usdt(100_000)
 TARGET = usdt(5_000)
-TIGHT = Caps(notional_gross_max=usdt(12_000), daily_loss_max=usdt(60))
-"""Caps under which some opens, some rungs and some days are refused."""
+TIGHT = ReplayCaps(notional_gross_max=usdt(12_000), daily_loss_max=usdt(60))
+"""ReplayCaps under which some opens, some rungs and some days are refused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +96,7 @@ def work_item(*, days: int = 180, episodes_count: int = 200, policies_count: int
             initial_equity=EQUITY,
             lead_margin_balance=None,
             interval_ms=MINUTE_MS,
-            caps=UNCAPPED,
+            caps=UNCAPPED_REPLAY,
         ),
         policies=candidates(policies_count, seed),
     )

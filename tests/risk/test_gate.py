@@ -9,11 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from copytrade_core.model.caps import UNCAPPED
+from copytrade_core.model.controls import CLEAR
 from copytrade_core.model.intent import ByFraction, ByNotional, ByQuantity, Intent, IntentKind, LimitStyle, MarketStyle
 from copytrade_core.model.side import Side
 from copytrade_core.model.units import Money, Steps, Ticks
 from copytrade_core.model.verdict import Approved, RefusalReason, Refused
-from copytrade_core.risk.gate import Exposure, check, worst_notional
+from copytrade_core.risk.exposure import Commitment, Exposure
+from copytrade_core.risk.gate import check, worst_notional
 from tests.trading_floor import BTC, at_ms, instrument, usdt
 
 OPEN = Intent(
@@ -41,16 +43,30 @@ ROOM = Exposure(
     now_ms=at_ms(0),
     equity=usdt(1000),
     day_result=Money(0),
-    notional_used=Money(0),
+    commitments=(),
     quantity_held=Steps(0),
     instrument=instrument(),
+    controls=CLEAR,
+    entries_last_hour=0,
+    source_age_ms=0,
+    mark_age_ms=0,
+    mark=Ticks(100_000),
+    unresolved_count=0,
+    account_fault=None,
+    is_one_way=False,
+    correlation_ppm=lambda _a, _b: None,
 )
 
 
+def using(notional: int, *, side: Side = Side.LONG, market=BTC, room: Exposure = ROOM) -> Exposure:
+    """Room of which some is used already."""
+    return replace(room, commitments=(Commitment(market=market, side=side, notional=Money(notional)),))
+
+
 def test_the_whole_equity_may_be_used_and_not_a_unit_more():
-    edge = replace(ROOM, notional_used=usdt(900))
+    edge = using(usdt(900))
     assert isinstance(check(OPEN, edge, UNCAPPED), Approved)
-    refused = check(OPEN, replace(edge, notional_used=Money(edge.notional_used + 1)), UNCAPPED)
+    refused = check(OPEN, using(usdt(900) + 1), UNCAPPED)
     assert isinstance(refused, Refused)
     assert refused.reason is RefusalReason.NOTIONAL_GT_EQUITY
     assert dict(refused.numbers) == {"notional_used": usdt(900) + 1, "asked": usdt(100), "equity": usdt(1000)}
@@ -59,13 +75,13 @@ def test_the_whole_equity_may_be_used_and_not_a_unit_more():
 @given(used=st.integers(0, 10**12), asked=st.integers(1, 10**12), equity=st.integers(-(10**12), 10**12))
 def test_an_entry_passes_exactly_when_everything_fits_under_equity(used, asked, equity):
     intent = replace(OPEN, sizing=ByNotional(notional=Money(asked), rule="test"))
-    exposure = replace(ROOM, notional_used=Money(used), equity=Money(equity))
+    exposure = using(used, room=replace(ROOM, equity=Money(equity)))
     assert isinstance(check(intent, exposure, UNCAPPED), Approved) == (used + asked <= equity)
 
 
 @pytest.mark.parametrize("kind", [IntentKind.CLOSE, IntentKind.REDUCE])
 def test_no_cap_holds_back_a_way_out(kind):
-    broke = replace(ROOM, equity=usdt(-500), notional_used=usdt(10_000), quantity_held=Steps(5))
+    broke = using(usdt(10_000), room=replace(ROOM, equity=usdt(-500), quantity_held=Steps(5)))
     verdict = check(replace(CLOSE, kind=kind), broke, UNCAPPED)
     assert isinstance(verdict, Approved)
     assert verdict.worst_notional == 0
