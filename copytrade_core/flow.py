@@ -39,7 +39,7 @@ from copytrade_core.model.intent import Hold, Intent, IntentKind, MarketStyle, S
 from copytrade_core.model.order import Order
 from copytrade_core.model.source_event import SourceChanged, SourceClosed, SourceMissing, SourceOpened
 from copytrade_core.model.units import Money, Steps, ceil_div
-from copytrade_core.model.verdict import Refused
+from copytrade_core.model.verdict import Approved, Refused
 from copytrade_core.orders.build import build
 from copytrade_core.risk.gate import check
 
@@ -59,7 +59,7 @@ __all__ = [
 
 DAY_MS = 86_400_000
 
-Record = Hold | SyncState | Refused | Order | Fill | WrittenOff
+Record = Hold | SyncState | Approved | Refused | Order | Fill | WrittenOff
 """What a step leaves behind for the journal: every side exit is kept with its reason."""
 
 
@@ -161,7 +161,7 @@ def _carry_out(state: FlowState, intent: Intent, desk: Desk, now_ms: int) -> Ste
         attempts={**state.attempts, key: attempt + 1},
         entries_at_ms=(*within_the_hour(entries, now_ms), now_ms) if intent.kind.is_entry else entries,
     )
-    return Step(state=after, records=(order,))
+    return Step(state=after, records=(verdict, order))
 
 
 def _replaced(state: FlowState, order: Order, desk: Desk) -> FlowState:

@@ -53,6 +53,8 @@ def fresh_state(settings: RunnerSettings, now_ms: int) -> FlowState:
         strategy=FRESH,
         book=opened_book(settings.initial_equity),
         resting={},
+        taken_back={},
         attempts={},
+        entries_at_ms=(),
         day=DayStart(number=now_ms // DAY_MS, cash=settings.initial_equity),
     )

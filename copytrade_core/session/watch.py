@@ -79,6 +79,11 @@ class SessionWatch:
         row = self._memory.rows.get(client_order_id)
         return row is not None and row.state.is_unresolved
 
+    def may_still_fill(self, client_order_id: str) -> bool:
+        """Whether an order of ours has not ended, so that it may fill even after the flow has taken it back."""
+        row = self._memory.rows.get(client_order_id)
+        return row is not None and not row.state.is_final
+
     def account_fault(self) -> str | None:
         """Why nothing may open at this account now."""
         return next(iter(self.faults.values()), None)
