@@ -1,0 +1,133 @@
+"""The tables of `session.sqlite`, and the numbered steps from an older file to this version's.
+
+Plain tables and types, to be read with DuckDB (`ATTACH 'session.sqlite' (TYPE sqlite)`) or any SQLite reader. Instants
+are epoch milliseconds, money is 1e-8 quote, prices are ticks and quantities steps of the market's instrument.
+
+- `runs`: one row per start of the session: lead, strategy, policy digest, venue, account alias. Every other row names
+  its run.
+- `state`: one row: the flow's state after the last step (JSON) and how far the feed was told.
+- `orders`: one row per order; `sequence` is the order of planning, `body` the whole row (JSON), the other columns are
+  there to be read. A final order never changes and no order is ever deleted.
+- `order_history`: every change of an order's state or filled quantity.
+- `fill_ids`: the venue's trade ids that were posted, each once for ever. `fills`: what was posted.
+- `intents`: wishes that became orders (`ordered`) or did not (`refused`). `decisions`: holds, syncs and refusals, with
+  the numbers compared. `alerts`: what a person was to hear of. `config_snapshots`: settings in force.
+- `migrations`: which numbered step made the tables, and when.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+APPLICATION_ID = 0x43545331
+"""Says that a SQLite file is a session journal of ours ("CTS1")."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Migration:
+    """One step of the schema; its number is its place in the list, from 1."""
+
+    name: str
+    statements: tuple[str, ...]
+
+
+class SchemaRefused(Exception):
+    """The file is not a journal that this version may write; says why."""
+
+
+_RUN = "run INTEGER NOT NULL REFERENCES runs(run)"
+_NUMBER = "number INTEGER PRIMARY KEY"
+
+FIRST = Migration(
+    name="journal",
+    statements=(
+        """CREATE TABLE migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL,
+            applied_at_ms INTEGER NOT NULL) STRICT""",
+        """CREATE TABLE runs (run INTEGER PRIMARY KEY, run_id TEXT NOT NULL UNIQUE, lead TEXT NOT NULL,
+            strategy TEXT NOT NULL, policy_digest TEXT NOT NULL, venue TEXT NOT NULL, account TEXT NOT NULL,
+            started_at_ms INTEGER NOT NULL) STRICT""",
+        f"""CREATE TABLE state (slot INTEGER PRIMARY KEY CHECK (slot = 1), {_RUN}, at_ms INTEGER NOT NULL, body TEXT,
+            cursor TEXT) STRICT""",
+        f"""CREATE TABLE orders (client_order_id TEXT PRIMARY KEY, sequence INTEGER NOT NULL UNIQUE, {_RUN},
+            intent_digest TEXT NOT NULL, kind TEXT NOT NULL, episode_id TEXT NOT NULL, market TEXT NOT NULL,
+            side TEXT NOT NULL, leg TEXT NOT NULL, buys INTEGER NOT NULL, reduce_only INTEGER NOT NULL,
+            quantity INTEGER NOT NULL, planned_at_ms INTEGER NOT NULL, state TEXT NOT NULL, is_final INTEGER NOT NULL,
+            filled INTEGER NOT NULL, sent_at_ms INTEGER, deadline_ms INTEGER, venue_order_id TEXT,
+            changed_at_ms INTEGER NOT NULL, why TEXT NOT NULL, body TEXT NOT NULL) STRICT""",
+        """CREATE TRIGGER orders_final BEFORE UPDATE ON orders WHEN OLD.is_final
+            BEGIN SELECT RAISE(ABORT, 'a final order never changes'); END""",
+        """CREATE TRIGGER orders_kept BEFORE DELETE ON orders
+            BEGIN SELECT RAISE(ABORT, 'an order is never deleted'); END""",
+        f"""CREATE TABLE order_history ({_NUMBER}, {_RUN},
+            client_order_id TEXT NOT NULL REFERENCES orders(client_order_id), state TEXT NOT NULL,
+            filled INTEGER NOT NULL, at_ms INTEGER NOT NULL, why TEXT NOT NULL) STRICT""",
+        f"CREATE TABLE fill_ids (fill_id TEXT PRIMARY KEY, {_RUN}, at_ms INTEGER NOT NULL) STRICT",
+        """CREATE TRIGGER fill_ids_kept BEFORE DELETE ON fill_ids
+            BEGIN SELECT RAISE(ABORT, 'a fill id is never forgotten'); END""",
+        f"""CREATE TABLE fills ({_NUMBER}, {_RUN}, at_ms INTEGER NOT NULL, client_order_id TEXT NOT NULL,
+            kind TEXT NOT NULL, episode_id TEXT NOT NULL, market TEXT NOT NULL, side TEXT NOT NULL, leg TEXT NOT NULL,
+            buys INTEGER NOT NULL, time_ms INTEGER NOT NULL, raw_price INTEGER NOT NULL, price INTEGER NOT NULL,
+            quantity INTEGER NOT NULL, fee INTEGER NOT NULL, slippage INTEGER NOT NULL, model TEXT NOT NULL,
+            reason TEXT NOT NULL) STRICT""",
+        f"""CREATE TABLE intents ({_NUMBER}, {_RUN}, at_ms INTEGER NOT NULL, kind TEXT NOT NULL,
+            episode_id TEXT NOT NULL, market TEXT NOT NULL, side TEXT NOT NULL, leg TEXT NOT NULL,
+            outcome TEXT NOT NULL, reason TEXT NOT NULL, client_order_id TEXT, body TEXT NOT NULL) STRICT""",
+        f"""CREATE TABLE decisions ({_NUMBER}, {_RUN}, at_ms INTEGER NOT NULL, decision TEXT NOT NULL,
+            episode_id TEXT NOT NULL, leg TEXT, reason TEXT NOT NULL, numbers TEXT NOT NULL) STRICT""",
+        f"""CREATE TABLE alerts ({_NUMBER}, {_RUN}, at_ms INTEGER NOT NULL, kind TEXT NOT NULL, subject TEXT NOT NULL,
+            what TEXT NOT NULL) STRICT""",
+        f"""CREATE TABLE config_snapshots ({_NUMBER}, {_RUN}, at_ms INTEGER NOT NULL, digest TEXT NOT NULL,
+            body TEXT NOT NULL) STRICT""",
+    ),
+)
+
+MIGRATIONS: tuple[Migration, ...] = (FIRST,)
+
+
+def check_ours(connection: sqlite3.Connection, migrations: Sequence[Migration] = MIGRATIONS) -> int:
+    """The schema version of an open file, 0 for an empty one. Reads only.
+
+    Raises:
+        SchemaRefused: a SQLite file of something else, or of a newer version.
+        sqlite3.Error: no SQLite file, or damaged.
+    """
+    application_id, version = _pragma(connection, "application_id"), _pragma(connection, "user_version")
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    if application_id != APPLICATION_ID and (tables or application_id or version):
+        raise SchemaRefused("it is a SQLite file of something else")
+    if version > len(migrations):
+        raise SchemaRefused(f"it has schema {version}, this version reads up to {len(migrations)}")
+    return version
+
+
+def migrate(connection: sqlite3.Connection, *, now_ms: int, migrations: Sequence[Migration] = MIGRATIONS) -> None:
+    """Brings the file to the newest schema: every missing step, in one transaction.
+
+    Raises:
+        SchemaRefused: see `check_ours`.
+        sqlite3.Error: it cannot be written; it is as it was.
+    """
+    if check_ours(connection, migrations) == len(migrations):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        # Anew under the lock.
+        version = check_ours(connection, migrations)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        for number, migration in enumerate(migrations[version:], start=version + 1):
+            for statement in migration.statements:
+                connection.execute(statement)
+            connection.execute("INSERT INTO migrations VALUES (?, ?, ?)", (number, migration.name, now_ms))
+        connection.execute(f"PRAGMA user_version = {len(migrations)}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _pragma(connection: sqlite3.Connection, name: str) -> int:
+    (value,) = connection.execute(f"PRAGMA {name}").fetchone()
+    return int(value)
