@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from copytrade_core.flow import Desk, FlowState
+from copytrade_core.flow import Desk, FlowState, fresh_state
+from copytrade_core.ledger.post import opened_book
 from copytrade_core.model.alert import Alert, AlertKind
 from copytrade_core.model.broker import Broker
 from copytrade_core.model.event import Event, OrderNotPlaced, OrderRejected
@@ -22,9 +23,10 @@ from copytrade_core.session.memory import SessionMemory
 from copytrade_core.session.outbox import Outbox
 from copytrade_core.session.ports import Clock, ControlPanel, Journal
 from copytrade_core.session.reconcile import Reconciliation
-from copytrade_core.session.settings import RunnerSettings, fresh_state
+from copytrade_core.session.settings import RunnerSettings
 from copytrade_core.session.start import why_not_here
 from copytrade_core.session.watch import MarketWatch, SessionWatch
+from copytrade_core.strategies.state import FRESH
 
 RESTART = "restart"
 STALE_PLAN = "stale_plan"
@@ -69,7 +71,7 @@ class Runner:
         self._panel = panel
         self._clock = clock
         outbox = Outbox()
-        fresh = fresh_state(settings, clock.now_ms())
+        fresh = fresh_state(FRESH, opened_book(settings.initial_equity))
         self._memory = SessionMemory(journal=journal, clock=clock, outbox=outbox, fresh=fresh)
         self._watch = SessionWatch(
             panel=panel, market_watch=market_watch, mode=settings.position_mode, memory=self._memory

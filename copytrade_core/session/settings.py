@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from copytrade_core.flow import DAY_MS, DayStart, FlowState
-from copytrade_core.ledger.post import opened_book
 from copytrade_core.model.caps import Caps
 from copytrade_core.model.errors import BadConfig, Where
-from copytrade_core.model.instrument import Instrument, Market
+from copytrade_core.model.instrument import Instrument
 from copytrade_core.model.units import Money
 from copytrade_core.model.venue import PositionMode
 from copytrade_core.strategies.machine import Strategy
-from copytrade_core.strategies.state import FRESH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +25,7 @@ class RunnerSettings:
     """
 
     strategy: Strategy
-    instruments: Mapping[Market, Instrument]
+    instruments: Mapping[str, Instrument]
     account: str
     lead_margin_balance: Money | None
     initial_equity: Money
@@ -45,16 +42,3 @@ class RunnerSettings:
         for name in ("planned_entry_age_ms_max", "clock_skew_ms_max"):
             if getattr(self, name) <= 0:
                 raise BadConfig(f"{name} must be positive", where=Where(field=name))
-
-
-def fresh_state(settings: RunnerSettings, now_ms: int) -> FlowState:
-    """The state of a session that has never run."""
-    return FlowState(
-        strategy=FRESH,
-        book=opened_book(settings.initial_equity),
-        resting={},
-        taken_back={},
-        attempts={},
-        entries_at_ms=(),
-        day=DayStart(number=now_ms // DAY_MS, cash=settings.initial_equity),
-    )

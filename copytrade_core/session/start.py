@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from copytrade_core.model.alert import AlertKind
 from copytrade_core.model.broker import Broker
 from copytrade_core.model.errors import BadConfig, Where
-from copytrade_core.model.instrument import Instrument
+from copytrade_core.model.instrument import Instrument, Market
 from copytrade_core.model.outcome import Unavailable
 from copytrade_core.session.settings import RunnerSettings
 
@@ -54,7 +54,7 @@ def _market_fault(broker: Broker, settings: RunnerSettings) -> AccountFault | No
     if isinstance(listed, Unavailable):
         return AccountFault(kind=AlertKind.VENUE_UNAVAILABLE, what=f"the markets cannot be read: {listed.why}")
     for market, ours in settings.instruments.items():
-        theirs = listed.get(market)
+        theirs = listed.get(Market(market))
         if theirs is None or not theirs.is_open:
             raise BadConfig(f"the venue does not trade {market}", where=Where(field="market"))
         for name, fits in _rules(ours, theirs.instrument):
