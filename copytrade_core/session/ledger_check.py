@@ -58,6 +58,7 @@ class LedgerCheck:
         self._watch = watch
         self._enquiry = enquiry
         self._differs_since: dict[tuple[Market, Side | None], int] = {}
+        self._unread_since: int | None = None
 
     def reconcile(self) -> Reconciliation:
         """Compare, note the fault that blocks entries, and call a person when a difference lasts."""
@@ -71,7 +72,10 @@ class LedgerCheck:
         for position in result.foreign_positions:
             self._memory.alert(AlertKind.FOREIGN_POSITION, position.market, f"{position.quantity} steps; left alone")
         if result.unavailable is None:
+            self._unread_since = None
             self._follow(result.mismatches)
+        else:
+            self._follow_silence(result.unavailable)
         return result
 
     def _compared(self) -> Reconciliation:
@@ -103,6 +107,12 @@ class LedgerCheck:
             elif now_ms - self._differs_since[line.market, line.side] >= PATIENCE_MS:
                 what = f"ledger {line.ledger}, venue {line.venue} steps"
                 self._memory.alert(AlertKind.LEDGER_MISMATCH, line.market, what)
+
+    def _follow_silence(self, call: str) -> None:
+        now_ms = self._clock.now_ms()
+        self._unread_since = now_ms if self._unread_since is None else self._unread_since
+        if now_ms - self._unread_since >= PATIENCE_MS:
+            self._memory.alert(AlertKind.VENUE_UNAVAILABLE, "account", f"cannot be read: {call}")
 
     def explain_vanished(self, market: Market, side: Side) -> None:
         """The venue shows no position where the ledger has one: take the result from its fills, never invent one.
