@@ -7,15 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from copytrade_core.model.instrument import Market
 from copytrade_core.model.venue import Venue
-
-if TYPE_CHECKING:
-    from copytrade_core.virtual_exchange.faults import VenueCall
-    from copytrade_core.virtual_exchange.venue_engine import VenueEngine, VenueRefusal
-    from copytrade_core.virtual_exchange.venue_rules import Basis, VenueRules
+from copytrade_core.virtual_exchange.venue_ask import PlaceAsk, Placed, VenueCall, VenueRefusal
+from copytrade_core.virtual_exchange.venue_engine import VenueEngine
+from copytrade_core.virtual_exchange.venue_rules import Basis, VenueRule, VenueRules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +45,8 @@ class VenueRequest:
             as text (JSON numbers as they were written, booleans as `true` and `false`, nested values as JSON).
         now_ms: the venue's own clock (skewed when a fault says so).
         key: the key of this stand-in, for the permission call.
+        place: how a new order gets into the engine: `VenueEngine.place` with what a fault does to it. Handlers of new
+            orders call this, never the engine's own.
     """
 
     method: str
@@ -57,6 +57,7 @@ class VenueRequest:
     parameters: Mapping[str, str]
     now_ms: int
     key: StandinKey
+    place: Callable[[PlaceAsk], Placed | VenueRefusal]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +87,7 @@ class Success:
     status: int = 200
 
 
-Handler = Callable[[VenueRequest, "VenueEngine"], "Success | VenueError | VenueRefusal"]
+Handler = Callable[[VenueRequest, VenueEngine], Success | VenueError | VenueRefusal]
 """Reads the parameters, asks the engine, answers. A `VenueRefusal` is put into words by the dialect's `words_for`.
 
 It never checks keys and never moves the engine's clock: `venue_app` has done both.
@@ -137,8 +138,8 @@ class VenueDialect(Protocol):
         ...
 
     @property
-    def errors(self) -> Mapping[str, VenueError]:
-        """The error table by `VenueRule` value; a rule that is missing is refused when the stand-in is built."""
+    def errors(self) -> Mapping[VenueRule, VenueError]:
+        """The error table; a rule that is missing is refused when the stand-in is built."""
         ...
 
     def denied(self, request: VenueRequest) -> VenueError | None:

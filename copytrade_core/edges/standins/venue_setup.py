@@ -5,6 +5,7 @@ Which file or bar store it comes from is not known here.
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Protocol
@@ -139,7 +140,7 @@ def _path(
     market: Market, points: list[tuple[int, str]], instrument: Instrument, until_ms: int | None
 ) -> tuple[tuple[int, Ticks], ...]:
     times = [time_ms for time_ms, _ in points]
-    if not points or any(later <= earlier for earlier, later in zip(times, times[1:], strict=False)):
+    if not points or any(later <= earlier for earlier, later in itertools.pairwise(times)):
         raise BadInput(f"{market}: the price path needs points at increasing times", where=Where(field="prices"))
     if until_ms is not None and times[-1] < until_ms:
         raise BadInput(
