@@ -112,8 +112,3 @@ class View:
     equity: Money
     initial_equity: Money
     lead_margin_balance: Money | None
-
-    @property
-    def exit_pending(self) -> bool:
-        """Whether an exit order of the episode is on its way or rests."""
-        return bool(self.pending_exits)

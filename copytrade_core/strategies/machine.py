@@ -6,7 +6,7 @@ quantises, submits or books.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 from copytrade_core.model.digest import digest_of
@@ -31,21 +31,28 @@ from copytrade_core.model.intent import (
     MarketStyle,
     OrderStyle,
     Sizing,
-    StopStyle,
     Wish,
 )
-from copytrade_core.model.policy import Anchor, PolicySpec, SignalMode
+from copytrade_core.model.policy import PolicySpec, SignalMode
 from copytrade_core.model.side import Side
 from copytrade_core.model.source_event import SourceChanged, SourceClosed, SourceMissing, SourceOpened
 from copytrade_core.model.units import Ticks
 from copytrade_core.strategies import contrarian, exits, follow_lead
-from copytrade_core.strategies.dca_ladder import plan_ladder
 from copytrade_core.strategies.entry import Held, why_not
-from copytrade_core.strategies.opening import opening
+from copytrade_core.strategies.opening import entered, opening
+from copytrade_core.strategies.protection import (
+    GROUPS,
+    STOP,
+    exit_intent,
+    is_stop_reached,
+    missing,
+    protections,
+    trails,
+)
 from copytrade_core.strategies.rejection_backoff import after_entry_fill, after_failure
 from copytrade_core.strategies.signal import Signal
-from copytrade_core.strategies.state import SOURCE_CLOSE, Phase, StrategyState, Trade, still_held, unplaced
-from copytrade_core.strategies.wishes import WHOLE, hold, intent
+from copytrade_core.strategies.state import LATE_FILL, SOURCE_CLOSE, Phase, StrategyState, Trade, unplaced
+from copytrade_core.strategies.wishes import hold, intent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,8 +102,7 @@ class Strategy:
                 return self._each_held(state, market, view, price, price)
             case Timer(episode_id=episode_id):
                 trade = state.trades.get(episode_id)
-                held = trade is not None and trade.phase is Phase.HELD and view.mark is not None
-                return self._on_time(state, trade, view, None) if trade and held else Decision(state=state, wishes=())
+                return Decision(state=state, wishes=()) if trade is None else self._on_time(state, trade, view, None)
             case PositionSynced(episode_id=episode_id, holding=holding):
                 trade = state.trades.get(episode_id)
                 gone = trade is not None and holding is None and trade.phase in (Phase.HELD, Phase.LEAVING)
@@ -120,7 +126,7 @@ class Strategy:
             return self._close(state, trade, SOURCE_CLOSE, view)
         if trade.phase is Phase.ENTERING:
             return Decision(state=_with(state, replace(trade, leave_on_fill=True)), wishes=())
-        return Decision(state=state, wishes=())
+        return self._leave_again(state, trade, view)
 
     def _enter(self, state: StrategyState, signal: Signal, view: View) -> Decision:
         episode_id = signal.episode.episode_id
@@ -145,85 +151,99 @@ class Strategy:
         if trade is None:
             return Decision(state=state, wishes=(hold(fill.episode_id, Held(reason="fill_of_unknown_trade"), view),))
         if not fill.kind.is_entry:
-            phase = Phase.DONE if view.holding is None else trade.phase
-            return Decision(state=_with(state, replace(trade, phase=phase)), wishes=())
-        released = replace(state, backoff=after_entry_fill())
-        if fill.kind is IntentKind.ADD:
-            trade = replace(
-                trade,
-                resting=tuple(leg for leg in trade.resting if leg != fill.leg),
-                filled=(*trade.filled, fill.leg),
-            )
-            return self._protect(released, trade, view)
+            return self._on_exit_fill(state, trade, fill, view)
+        is_add = fill.kind is IntentKind.ADD
+        is_first = fill.leg not in trade.filled if is_add else trade.phase is Phase.ENTERING
+        state = replace(state, backoff=after_entry_fill()) if is_first else state
+        if is_add and is_first:
+            waiting = tuple(leg for leg in trade.resting if leg != fill.leg)
+            trade = replace(trade, resting=waiting, filled=(*trade.filled, fill.leg))
+        if trade.phase in (Phase.LEAVING, Phase.DONE):
+            return self._leave_again(state, trade, view)
+        if is_add:
+            return self._protect(state, trade, view, GROUPS)
         if trade.phase is Phase.ENTERING:
-            trade = self._entered(trade, fill, view)
+            trade = entered(self.policy, trade, view, anchor=fill.price, peak=fill.raw_price, at_ms=fill.time_ms)
+        return self._hold_position(state, trade, view)
+
+    def _on_exit_fill(self, state: StrategyState, trade: Trade, fill: Fill, view: View) -> Decision:
+        """Flat is the end; after a part of it, the other exits follow what is still held."""
+        if view.holding is None:
+            return Decision(state=_with(state, replace(trade, phase=Phase.DONE)), wishes=())
+        if trade.phase is not Phase.HELD:
+            return Decision(state=state, wishes=())
+        own = fill.leg.partition(".")[0]
+        return self._protect(state, trade, view, tuple(group for group in GROUPS if group != own))
+
+    def _hold_position(self, state: StrategyState, trade: Trade, view: View) -> Decision:
+        """What a trade wishes once its base leg is held, wholly or in part."""
         if trade.leave_on_fill:
-            return self._close(released, trade, SOURCE_CLOSE, view)
-        protected = self._protect(released, trade, view)
+            return self._close(state, trade, SOURCE_CLOSE, view)
+        protected = self._protect(state, trade, view, GROUPS)
+        if state.backoff.blocks(view.now_ms):
+            return protected
         rungs = self._rest_rungs(protected.state, protected.state.trades[trade.episode_id], view)
         return Decision(state=rungs.state, wishes=(*protected.wishes, *rungs.wishes))
 
-    def _entered(self, trade: Trade, fill: Fill, view: View) -> Trade:
-        anchor = trade.source_entry if self.policy.ladder.anchor is Anchor.SOURCE_ENTRY else fill.price
-        ladder = plan_ladder(
-            self.policy.ladder, trade.side, trade.target, anchor, view.instrument, self.policy.sizing.headroom_ppm
-        )
-        ttl_s = self.policy.exit.ttl_s
-        return replace(
-            trade,
-            phase=Phase.HELD,
-            ladder=ladder,
-            peak=fill.raw_price,
-            ttl_at_ms=None if ttl_s is None else fill.time_ms + ttl_s * 1000,
-        )
-
     def _on_failure(self, state: StrategyState, event: OrderRejected | OrderNotPlaced, view: View) -> Decision:
+        """An entry that failed counts against the brake; an exit that failed is missed at the next price or time."""
         trade = state.trades.get(event.episode_id)
-        if trade is None:
+        if trade is None or not event.kind.is_entry:
             return Decision(state=state, wishes=())
-        if not event.kind.is_entry:
-            return Decision(state=_with(state, still_held(trade, event.leg, view.holding)), wishes=())
         tried = event.reason != AFTER_BLOCKED_ADD
         failures = after_failure(state.backoff, self.policy.backoff, event.time_ms) if tried else state.backoff
         braked = replace(state, backoff=failures)
-        if event.kind is IntentKind.OPEN:
+        if event.kind is IntentKind.ADD:
+            waiting = replace(trade, resting=tuple(leg for leg in trade.resting if leg != event.leg))
+            return Decision(state=_with(braked, waiting), wishes=())
+        if view.holding is None:
             return Decision(state=_with(braked, replace(trade, phase=Phase.DONE)), wishes=())
-        waiting = replace(trade, resting=tuple(leg for leg in trade.resting if leg != event.leg))
-        return Decision(state=_with(braked, waiting), wishes=())
+        if trade.phase is not Phase.ENTERING:
+            return Decision(state=braked, wishes=())
+        # The rest of the base leg never came: the trade is what has filled.
+        average = exits.average_entry(view.holding, view.instrument)
+        held = entered(self.policy, trade, view, anchor=average, peak=average, at_ms=view.holding.opened_at_ms)
+        return self._hold_position(braked, held, view)
 
     # -- prices and time --------------------------------------------------------------------------------------------
 
     def _each_held(self, state: StrategyState, market: str, view: View, high: int, low: int) -> Decision:
         episode_id = view.holding.episode_id if view.holding is not None else None
         trade = state.trades.get(episode_id) if episode_id is not None else None
-        if trade is None or trade.market != market or trade.phase is not Phase.HELD:
+        if trade is None or trade.market != market:
             return Decision(state=state, wishes=())
         return self._on_time(state, trade, view, Ticks(high if trade.side is Side.LONG else low))
 
     def _on_time(self, state: StrategyState, trade: Trade, view: View, best: Ticks | None) -> Decision:
+        """What a price or the passing of time asks for. No exit waits for a price that is not known."""
+        if trade.phase is not Phase.HELD:
+            return self._leave_again(state, trade, view)
         if trade.ttl_at_ms is not None and view.now_ms >= trade.ttl_at_ms:
             return self._close(state, trade, "ttl", view)
-        if trade.leave_on_fill:
-            return self._close(state, trade, SOURCE_CLOSE, view)
         wishes: tuple[Wish, ...] = ()
+        renewed = missing(self.policy, trade, view)
+        if STOP in renewed and is_stop_reached(trade, view.mark):
+            return self._close(state, trade, "stop_loss", view)
         if best is not None and (best - trade.peak) * trade.side.sign > 0:
             trade = replace(trade, peak=best)
             state = _with(state, trade)
-            if self._trails(trade, view):
-                protected = self._protect(state, trade, view)
-                state, wishes = protected.state, protected.wishes
-                trade = state.trades[trade.episode_id]
-        if not state.backoff.blocks(view.now_ms) and unplaced(trade):
+            renewed = GROUPS if trails(self.policy, trade, view) else renewed
+        if renewed:
+            protected = self._protect(state, trade, view, renewed)
+            state, wishes = protected.state, protected.wishes
+            trade = state.trades[trade.episode_id]
+        if view.mark is not None and not state.backoff.blocks(view.now_ms) and unplaced(trade):
             rungs = self._rest_rungs(state, trade, view)
             return Decision(state=rungs.state, wishes=(*wishes, *rungs.wishes))
         return Decision(state=state, wishes=wishes)
 
-    def _trails(self, trade: Trade, view: View) -> bool:
-        if self.policy.exit.trailing_callback_ppm is None or view.holding is None:
-            return False
-        average = exits.average_entry(view.holding, view.instrument)
-        stop, _ = exits.working_stop(self.policy.exit, trade.side, average, trade.peak, trade.stop)
-        return stop != trade.stop
+    def _leave_again(self, state: StrategyState, trade: Trade, view: View) -> Decision:
+        """A trade that is over but still holds something, with no close on its way, leaves again."""
+        over = trade.phase in (Phase.LEAVING, Phase.DONE)
+        leaves = any(group not in GROUPS for group in view.pending_exits)
+        if not over or view.holding is None or leaves:
+            return Decision(state=_with(state, trade), wishes=())
+        return self._close(state, trade, trade.leave_reason or LATE_FILL, view)
 
     # -- wishes -----------------------------------------------------------------------------------------------------
 
@@ -243,30 +263,17 @@ class Strategy:
         resting = (*trade.resting, *(wish.leg for wish in wishes))
         return Decision(state=_with(state, replace(trade, resting=resting)), wishes=wishes)
 
-    def _protect(self, state: StrategyState, trade: Trade, view: View) -> Decision:
-        """Rest the exits that follow from the average entry; a newer one replaces the one before."""
-        if view.holding is None or trade.phase is not Phase.HELD:
+    def _protect(self, state: StrategyState, trade: Trade, view: View, groups: Collection[str]) -> Decision:
+        if view.holding is None or trade.phase is not Phase.HELD or not groups:
             return Decision(state=_with(state, trade), wishes=())
-        average = exits.average_entry(view.holding, view.instrument)
-        stop, stop_reason = exits.working_stop(self.policy.exit, trade.side, average, trade.peak, trade.stop)
-        profit = exits.take_profit_price(self.policy.exit, trade.side, average)
-        count = trade.exits_count + 1
-        wishes: list[Intent] = []
-        if stop is not None:
-            wishes.append(self._exit(trade, view, f"stop.{count}", StopStyle(trigger=stop), stop_reason))
-        if profit is not None:
-            style = LimitStyle(price=profit, post_only=False)
-            wishes.append(self._exit(trade, view, f"take_profit.{count}", style, "take_profit"))
-        after = replace(trade, exits_count=count, stop=stop)
-        return Decision(state=_with(state, after), wishes=tuple(wishes))
+        after, wishes = protections(self.policy, self.policy_digest, trade, view, groups)
+        return Decision(state=_with(state, after), wishes=wishes)
 
     def _close(self, state: StrategyState, trade: Trade, reason: str, view: View) -> Decision:
-        leaving = replace(trade, phase=Phase.LEAVING, exits_count=trade.exits_count + 1, resting=())
-        wish = self._exit(leaving, view, f"{reason}.{leaving.exits_count}", MarketStyle(), reason)
+        count = trade.exits_count + 1
+        leaving = replace(trade, phase=Phase.LEAVING, exits_count=count, resting=(), leave_reason=reason)
+        wish = exit_intent(self.policy, self.policy_digest, leaving, view, f"{reason}.{count}", MarketStyle(), reason)
         return Decision(state=_with(state, leaving), wishes=(wish,))
-
-    def _exit(self, trade: Trade, view: View, leg: str, style: OrderStyle, reason: str) -> Intent:
-        return self._intent(trade, view, kind=IntentKind.CLOSE, leg=leg, sizing=WHOLE, style=style, reason=reason)
 
     def _intent(
         self, trade: Trade, view: View, *, kind: IntentKind, leg: str, sizing: Sizing, style: OrderStyle, reason: str

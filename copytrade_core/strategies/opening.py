@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from copytrade_core.model.event import View
-from copytrade_core.model.policy import PolicySpec
+from copytrade_core.model.policy import Anchor, PolicySpec
 from copytrade_core.model.units import Money, Ticks, ticks_nearest
-from copytrade_core.strategies.dca_ladder import base_notional, fits
+from copytrade_core.strategies.dca_ladder import base_notional, fits, plan_ladder
 from copytrade_core.strategies.entry import Held
 from copytrade_core.strategies.signal import Signal
 from copytrade_core.strategies.sizing import target_notional
@@ -36,5 +38,14 @@ def opening(policy: PolicySpec, signal: Signal, mark: Ticks, view: View) -> tupl
         stop=None,
         ttl_at_ms=None,
         leave_on_fill=False,
+        leave_reason=None,
     )
     return trade, base
+
+
+def entered(policy: PolicySpec, trade: Trade, view: View, *, anchor: Ticks, peak: Ticks, at_ms: int) -> Trade:
+    """The trade once its base leg is held, wholly or in part: its ladder is planned now, and only once."""
+    anchor = trade.source_entry if policy.ladder.anchor is Anchor.SOURCE_ENTRY else anchor
+    ladder = plan_ladder(policy.ladder, trade.side, trade.target, anchor, view.instrument, policy.sizing.headroom_ppm)
+    ttl_at_ms = None if policy.exit.ttl_s is None else at_ms + policy.exit.ttl_s * 1000
+    return replace(trade, phase=Phase.HELD, ladder=ladder, peak=peak, ttl_at_ms=ttl_at_ms)

@@ -5,12 +5,11 @@ Positions are not remembered here: the ledger holds them and the view shows them
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 import msgspec
 
-from copytrade_core.model.book import Holding
 from copytrade_core.model.errors import BadInput, Where
 from copytrade_core.model.instrument import Market
 from copytrade_core.model.side import Side
@@ -18,9 +17,11 @@ from copytrade_core.model.units import Money, Ticks
 from copytrade_core.strategies.dca_ladder import LadderPlan, Rung
 from copytrade_core.strategies.rejection_backoff import IDLE, BackoffState
 
-STATE_SCHEMA_VERSION = 1
+STATE_SCHEMA_VERSION = 2
 SOURCE_CLOSE = "source_close"
 """Reason, and name of the leg, of a close that follows the source."""
+LATE_FILL = "late_fill"
+"""Reason of a close of what filled after its trade had ended."""
 
 
 class Phase(StrEnum):
@@ -38,7 +39,7 @@ class Trade:
 
     `resting` are the ladder legs that rest at the venue, `filled` those that were bought; `peak` the best price seen;
     `stop` the trigger that rests; `ttl_at_ms` when the time-to-live ends; `leave_on_fill` that the source has closed
-    and the trade must end as soon as something is held.
+    and the trade must end as soon as something is held; `leave_reason` why it was last asked to leave.
     """
 
     episode_id: str
@@ -55,6 +56,7 @@ class Trade:
     stop: Ticks | None
     ttl_at_ms: int | None
     leave_on_fill: bool
+    leave_reason: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,13 +76,6 @@ def unplaced(trade: Trade) -> tuple[Rung, ...]:
     if trade.ladder is None:
         return ()
     return tuple(rung for rung in trade.ladder.rungs if rung.leg not in trade.resting and rung.leg not in trade.filled)
-
-
-def still_held(trade: Trade, failed_leg: str, holding: Holding | None) -> Trade:
-    """The trade after an exit was not placed: a failed close leaves it held, and the source's close stays due."""
-    if trade.phase is not Phase.LEAVING or holding is None:
-        return trade
-    return replace(trade, phase=Phase.HELD, leave_on_fill=failed_leg.startswith(SOURCE_CLOSE))
 
 
 def export_state(state: StrategyState) -> bytes:

@@ -198,7 +198,7 @@ def test_a_vanished_source_row_is_a_reason_to_hold_and_nothing_else():
         b"\xff",
         b"[]",
         b"{}",
-        b'{"schema_version":1,"trades":{"a":{}},"backoff":{"failures":0,"until_ms":null}}',
+        b'{"schema_version":2,"trades":{"a":{}},"backoff":{"failures":0,"until_ms":null}}',
     ],
 )
 def test_a_broken_state_is_refused(text):
@@ -207,6 +207,6 @@ def test_a_broken_state_is_refused(text):
 
 
 def test_a_state_of_another_schema_is_refused():
-    with pytest.raises(BadInput, match="schema 2") as caught:
-        import_state(export_state(replace(FRESH, schema_version=2)))
+    with pytest.raises(BadInput, match="schema 3") as caught:
+        import_state(export_state(replace(FRESH, schema_version=3)))
     assert caught.value.where.field == "schema_version"

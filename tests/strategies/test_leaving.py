@@ -89,7 +89,7 @@ def test_a_close_that_the_venue_refused_is_tried_again_at_the_next_price():
     refused = OrderRejected(episode_id=NAME, kind=IntentKind.CLOSE, leg=first.leg, reason="busy", time_ms=at_ms(60))
     state = strategy.decide(leaving.state, refused, view(minutes=60, holding=HELD)).state
     mark = MarkSeen(market=BTC, price=Ticks(100_000), time_ms=at_ms(61), age_ms=0)
-    again = strategy.decide(state, mark, view(minutes=61, holding=HELD))
+    again = strategy.decide(state, mark, view(minutes=61, holding=HELD, pending=()))
     (second,) = again.wishes
     assert isinstance(second, Intent)
     assert (second.kind, second.reason) == (IntentKind.CLOSE, "source_close")
