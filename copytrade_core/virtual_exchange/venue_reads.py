@@ -124,6 +124,10 @@ class VenueReads:
         """Every fill in order of trade id."""
         return tuple(self._books.shelf.fills)
 
+    def all_positions(self) -> tuple[VenuePosition, ...]:
+        """Every open position, whatever is hidden."""
+        return self._books.account.positions(None, None)
+
     def funding_payments(self) -> tuple[FundingPayment, ...]:
         """Every funding payment in order of time."""
         return tuple(self._books.funding)
