@@ -6,9 +6,12 @@ Fixtures of one room (lakes, servers, leads) belong beside that room's tests.
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -44,3 +47,26 @@ def real_data() -> Path:
     if given:
         pytest.fail(f"COPYTRADE_REAL_DATA names {given}, which is not a folder")
     pytest.skip("real data is absent: put it at ../shared/data or set COPYTRADE_REAL_DATA to run this test")
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], None]], Path]:
+    """Makes a folder once for all workers of this run; who wants to change it takes a copy.
+
+    A worker that comes while another is making it waits for it.
+    """
+    base = tmp_path_factory.getbasetemp()
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "made_once"
+
+    def made(name: str, make: Callable[[Path], None]) -> Path:
+        folder = shared / name
+        shared.mkdir(exist_ok=True)
+        with FileLock(f"{folder}.lock"):
+            if not Path(f"{folder}.ready").exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+                make(folder)
+                Path(f"{folder}.ready").touch()
+        return folder
+
+    return made

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -104,6 +105,45 @@ def copytrade_process(environment: dict[str, str], tmp_path: Path) -> Callable[.
         return Said(code=done.returncode, out=done.stdout, err=done.stderr)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def recorded(made_once, real_data) -> Path:
+    """A data folder with the lead's pages and the recorded 5-minute bars, made with the command line. Read it only."""
+
+    def make(folder: Path) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("COPYTRADE_DATA_DIR", str(folder))
+            assert main(["import", "--from-dir", str(real_data / "leads" / SAMPLE_LEAD), "--json"]) == 0
+            for coin in ("BTC", "ETH"):
+                file = real_data / f"candles/um_5m_2025-11_2026-05/{coin}USDT_5m.csv.gz"
+                arguments = ["bars", "import", str(file), "--market", f"{coin}/USDT:USDT", "--interval", "5m", "--json"]
+                assert main(arguments) == 0
+
+    return made_once("recorded", make)
+
+
+@pytest.fixture(scope="session")
+def studied(made_once, recorded) -> Path:
+    """The same with a stored study. Read it only."""
+
+    def make(folder: Path) -> None:
+        shutil.copytree(recorded, folder, dirs_exist_ok=True)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("COPYTRADE_DATA_DIR", str(folder))
+            patch.setenv("COPYTRADE_REPORTS_DIR", str(folder.parent / "studied_reports"))
+            assert main(["evidence", "--lead", SAMPLE_LEAD, "--json"]) == 0
+
+    return made_once("studied", make)
+
+
+@pytest.fixture
+def judged(environment, studied, tmp_path) -> Path:
+    """A copy of it for this test alone; it is the data folder in force."""
+    mine = tmp_path / "judged"
+    shutil.copytree(studied, mine)
+    environment["COPYTRADE_DATA_DIR"] = str(mine)
+    return mine
 
 
 @pytest.fixture(scope="module")

@@ -27,50 +27,11 @@ OTHER = ("--policy", str(POLICIES / "follow_lead.toml"))
 ME = ("--by", "ann", "--yes", "--json")
 
 
-@pytest.fixture(scope="module")
-def imported(tmp_path_factory, real_data) -> Path:
-    """A data folder with the lead's pages and the recorded 5-minute bars."""
-    from copytrade_core.cli.app import main
-
-    folder = tmp_path_factory.mktemp("holdout") / "data"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("COPYTRADE_DATA_DIR", str(folder))
-        assert main(["import", "--from-dir", str(real_data / "leads" / LEAD), "--json"]) == 0
-        for coin in ("BTC", "ETH"):
-            file = real_data / f"candles/um_5m_2025-11_2026-05/{coin}USDT_5m.csv.gz"
-            arguments = ["bars", "import", str(file), "--market", f"{coin}/USDT:USDT", "--interval", "5m", "--json"]
-            assert main(arguments) == 0
-    return folder
-
-
 @pytest.fixture
-def folder(environment, imported, tmp_path) -> Path:
-    """A copy for this test alone; it is the data folder in force."""
+def folder(environment, recorded, tmp_path) -> Path:
+    """A copy of the recorded store for this test alone; it is the data folder in force."""
     mine = tmp_path / "mine"
-    shutil.copytree(imported, mine)
-    environment["COPYTRADE_DATA_DIR"] = str(mine)
-    return mine
-
-
-@pytest.fixture(scope="module")
-def studied(imported, tmp_path_factory) -> Path:
-    """The same with a stored study."""
-    from copytrade_core.cli.app import main
-
-    folder = tmp_path_factory.mktemp("studied") / "data"
-    shutil.copytree(imported, folder)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("COPYTRADE_DATA_DIR", str(folder))
-        patch.setenv("COPYTRADE_REPORTS_DIR", str(folder.parent / "reports"))
-        assert main(["evidence", "--lead", LEAD, "--json"]) == 0
-    return folder
-
-
-@pytest.fixture
-def judged(environment, studied, tmp_path) -> Path:
-    """A copy of it for this test alone; it is the data folder in force."""
-    mine = tmp_path / "judged"
-    shutil.copytree(studied, mine)
+    shutil.copytree(recorded, mine)
     environment["COPYTRADE_DATA_DIR"] = str(mine)
     return mine
 

@@ -1,6 +1,7 @@
 """`copytrade replay`, `evidence`, `gates`: the JSON that others rely on, on recorded bars and on a simulated market."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -26,24 +27,16 @@ TRIP = {"source_id", "market", "side", "pnl_usdt", "dca_fills"}
 
 
 @pytest.fixture(scope="module")
-def recorded(tmp_path_factory, real_data) -> Path:
-    """A data folder with the lead's pages and the recorded 5-minute bars, made with the command line."""
-    from copytrade_core.cli.app import main
-
-    folder = tmp_path_factory.mktemp("recorded")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("COPYTRADE_DATA_DIR", str(folder))
-        assert main(["import", "--from-dir", str(real_data / "leads" / LEAD), "--json"]) == 0
-        for coin in ("BTC", "ETH"):
-            file = real_data / f"candles/um_5m_2025-11_2026-05/{coin}USDT_5m.csv.gz"
-            arguments = ["bars", "import", str(file), "--market", f"{coin}/USDT:USDT", "--interval", "5m", "--json"]
-            assert main(arguments) == 0
+def mine(tmp_path_factory, recorded) -> Path:
+    """The recorded store as this file uses it: tries by hand are counted in it."""
+    folder = tmp_path_factory.mktemp("replay_verb") / "data"
+    shutil.copytree(recorded, folder)
     return folder
 
 
 @pytest.fixture
-def on_recorded_bars(copytrade, environment, recorded):
-    environment["COPYTRADE_DATA_DIR"] = str(recorded)
+def on_recorded_bars(copytrade, environment, mine):
+    environment["COPYTRADE_DATA_DIR"] = str(mine)
     return copytrade
 
 
@@ -156,7 +149,7 @@ def test_a_lead_becomes_a_partition_of_the_graph_once(copytrade, environment):
     assert copytrade("track", "../etc", "--json").code == ExitCode.BAD_INPUT
 
 
-def test_verbs_that_need_no_dagster_do_not_load_it(recorded):
+def test_verbs_that_need_no_dagster_do_not_load_it(mine):
     code = (
         "import sys, io, contextlib\n"
         "from copytrade_core.cli.app import main\n"
@@ -166,7 +159,7 @@ def test_verbs_that_need_no_dagster_do_not_load_it(recorded):
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
-        env={**os.environ, "COPYTRADE_DATA_DIR": str(recorded)},
+        env={**os.environ, "COPYTRADE_DATA_DIR": str(mine)},
         capture_output=True,
         text=True,
         check=True,
@@ -174,17 +167,16 @@ def test_verbs_that_need_no_dagster_do_not_load_it(recorded):
     assert done.stdout.strip() == "[]"
 
 
-def test_numbers_made_under_other_settings_are_called_so(on_recorded_bars, environment):
-    assert on_recorded_bars("evidence", "--lead", LEAD, "--json").code == 0
-    usual = on_recorded_bars("gates", "--lead", LEAD, "--json")
+def test_numbers_made_under_other_settings_are_called_so(copytrade, judged, environment):
+    usual = copytrade("gates", "--lead", LEAD, "--json")
     assert (usual.code, usual.json["stale_settings"]) == (ExitCode.REFUSED, [])
-    assert "other settings" not in on_recorded_bars("gates", "--lead", LEAD).out
+    assert "other settings" not in copytrade("gates", "--lead", LEAD).out
     environment |= {"COPYTRADE_REPLAY__DELAY_S": "900", "COPYTRADE_COSTS__SLIPPAGE_BPS": "9"}
     environment["COPYTRADE_POLICIES__FOLLOW_LEAD"] = str(ROOT / "settings/policies/candidate_189.toml")
-    other = on_recorded_bars("gates", "--lead", LEAD, "--json")
+    other = copytrade("gates", "--lead", LEAD, "--json")
     assert other.code == ExitCode.REFUSED
     assert other.json["stale_settings"] == ["replay.delay_s", "costs.slippage_bps", "policies.follow_lead"]
-    drawn = " ".join(on_recorded_bars("gates", "--lead", LEAD).out.split())
+    drawn = " ".join(copytrade("gates", "--lead", LEAD).out.split())
     assert f"these numbers were made under other settings: run copytrade evidence --lead {LEAD}" in drawn
     assert "changed: replay.delay_s" in drawn
     sample = next(row for row in usual.json["gates"] if row["gate"] == "sample_size")
@@ -203,13 +195,12 @@ def test_a_misspelt_fill_model_is_answered_with_those_of_its_option(copytrade):
     assert said["next_step"] == "Did you mean close_beyond_v1?"
 
 
-def test_what_live_lacks_is_told_once_by_gate(on_recorded_bars):
-    assert on_recorded_bars("evidence", "--lead", LEAD, "--json").code == 0
-    refused = on_recorded_bars("live", "start", "--lead", LEAD, "--json")
+def test_what_live_lacks_is_told_once_by_gate(copytrade, judged):
+    refused = copytrade("live", "start", "--lead", LEAD, "--json")
     assert refused.code == ExitCode.REFUSED
     gates = [item["gate"] for item in refused.json["missing"] if item["gate"] != "chain"]
     assert len(gates) == len(set(gates))
     assert {"sample_size", "drawdown", "overfitting", "preflight_clean", "human_approval"} <= set(gates)
-    drawn = " ".join(on_recorded_bars("live", "start", "--lead", LEAD).out.split())
+    drawn = " ".join(copytrade("live", "start", "--lead", LEAD).out.split())
     assert drawn.count("Nothing can produce it today") == 1
     assert all(gate in drawn for gate in gates)

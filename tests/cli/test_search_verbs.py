@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -136,9 +137,12 @@ def test_a_wrong_question_is_told_in_one_object(run, arguments, code, words):
     assert words in json.dumps(json.loads(out)["error"])
 
 
+GRID = (*SEARCH, "--trials", "300", "--sampler", "grid", "--json")
+
+
 def begin(config: Path) -> subprocess.Popen[str]:
     environment = {**os.environ, "COPYTRADE_CONFIG": str(config)}
-    command = [sys.executable, "-m", "copytrade_core.cli", *SEARCH, "--trials", "600", "--sampler", "grid", "--json"]
+    command = [sys.executable, "-m", "copytrade_core.cli", *GRID]
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -158,17 +162,28 @@ def stopped(config: Path, how: signal.Signals) -> tuple[int, str, str]:
     return process.returncode, out, err
 
 
-def test_killed_or_interrupted_it_goes_on_to_the_same_registry_byte_for_byte(tmp_path, project_root):
-    whole, killed, interrupted = (small_project(tmp_path / name, project_root) for name in ("a", "b", "c"))
-    first, _ = begin(whole).communicate(timeout=240)
+def test_killed_or_interrupted_it_goes_on_to_the_same_registry_byte_for_byte(
+    tmp_path, project_root, monkeypatch, capsys
+):
+    def finished(config: Path) -> dict:
+        monkeypatch.setenv("COPYTRADE_CONFIG", str(config))
+        _ = capsys.readouterr()
+        assert main([*GRID]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    whole = small_project(tmp_path / "whole", project_root, positions=30)
+    killed, interrupted = (
+        shutil.copytree(tmp_path / "whole", tmp_path / name) / "settings/copytrade.toml" for name in ("a", "b")
+    )
     assert stopped(killed, signal.SIGKILL)[0] == -signal.SIGKILL
     code, out, err = stopped(interrupted, signal.SIGINT)
     assert code == ExitCode.INTERRUPTED
     assert "stopped" in json.loads(out)["error"]["what"]
     assert "the same command goes on from there" in err
+    first = finished(whole)
     for config in (killed, interrupted):
         assert 0 < len(segments(config)) < len(segments(whole))
-        again, _ = begin(config).communicate(timeout=240)
-        assert json.loads(again)["search_digest"] == json.loads(first)["search_digest"]
-        assert 0 < json.loads(again)["new_trials_count"] < json.loads(first)["new_trials_count"]
+        again = finished(config)
+        assert again["search_digest"] == first["search_digest"]
+        assert 0 < again["new_trials_count"] < first["new_trials_count"]
         assert segments(config) == segments(whole)

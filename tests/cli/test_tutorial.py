@@ -1,6 +1,5 @@
 """The tutorial works: its commands are read from the page and run as written, against a stand-in on loopback."""
 
-import os
 import re
 import shlex
 import shutil
@@ -56,14 +55,18 @@ def wait_until_it_answers(port: int) -> None:
     pytest.fail("the stand-in of the tutorial did not start")
 
 
-def test_every_command_of_the_tutorial_does_what_the_page_says(tmp_path):
+def test_every_command_of_the_tutorial_does_what_the_page_says(copytrade, environment, monkeypatch, tmp_path):
+    """The shell is this process: what is typed goes through the command line's own entry, in one environment."""
     page = PAGE.read_text(encoding="utf-8")
     port = free_port()
     lines = lines_of(page.replace(PORT, str(port)))
     assert sum(line.words[0] == "copytrade" for line in lines) >= 12
     shutil.copytree(ROOT / "data/sample", tmp_path / "data/sample")
-    environment = {**os.environ, "COLUMNS": "120", "COPYTRADE_SOURCE__REQUEST_INTERVAL_S": "0"}
-    environment["COPYTRADE_MARKET__REQUEST_INTERVAL_S"] = "0"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "120")
+    environment.clear()
+    for section in ("SOURCE", "MARKET"):
+        environment[f"COPYTRADE_{section}__REQUEST_INTERVAL_S"] = "0"
     running: list[subprocess.Popen] = []
     try:
         for line in lines:
@@ -72,18 +75,16 @@ def test_every_command_of_the_tutorial_does_what_the_page_says(tmp_path):
                 environment[name] = value
                 continue
             assert line.words[0] == "copytrade", line.words
-            command = [sys.executable, "-m", "copytrade_core.cli", *line.words[1:]]
             if line.background:
-                running.append(subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL))
+                command = [sys.executable, "-m", "copytrade_core.cli", *line.words[1:]]
+                running.append(subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL))
                 wait_until_it_answers(port)
                 continue
-            done = subprocess.run(
-                command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120, check=False
-            )
-            said = f"{shlex.join(line.words)}\n{done.stdout}\n{done.stderr}"
-            assert done.returncode == line.exit_code, said
-            assert "Traceback" not in done.stderr, said
-            assert done.stdout.strip() or line.exit_code, said
+            said = copytrade(*line.words[1:])
+            told = f"{shlex.join(line.words)}\n{said.out}\n{said.err}"
+            assert said.code == line.exit_code, told
+            assert "Traceback" not in said.err, told
+            assert said.out.strip() or line.exit_code, told
     finally:
         for process in running:
             process.send_signal(signal.SIGINT)
