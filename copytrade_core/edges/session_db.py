@@ -108,6 +108,7 @@ class SessionDb(Journal):
     @override
     def load(self) -> Journalled:
         with self._faults("read"):
+            self._make_up()
             found = self._connection.execute("SELECT body, cursor FROM state").fetchone()
             body, cursor = found if found is not None else (None, None)
             fill_ids = frozenset(each for (each,) in self._connection.execute("SELECT fill_id FROM fill_ids"))
@@ -121,6 +122,7 @@ class SessionDb(Journal):
     @override
     def commit(self, step: JournalStep) -> None:
         with self._faults("write"):
+            self._make_up()
             known = self._rows()
             state = None if step.state == self._state else step.state
             changed = _changed_rows(step.rows, known)
@@ -220,8 +222,14 @@ class SessionDb(Journal):
             (run,) = self._connection.execute("SELECT run FROM runs WHERE run_id = ?", (run_id,)).fetchone()
         return int(run)
 
+    def _make_up(self) -> None:
+        """A rollback that failed is made up for before anything is read or written."""
+        if self._connection.in_transaction:
+            self._forget()
+
     @contextmanager
     def _transaction(self) -> Generator[None, None, None]:
+        self._make_up()
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -283,7 +291,7 @@ def _connect_file(path: Path, now_ms: int) -> sqlite3.Connection:
     connection = _connection(str(path))
     try:
         check_ours(connection)
-        (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        (verdict,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
         if verdict != "ok":
             raise SchemaRefused(f"it is damaged: {verdict}")
         (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()

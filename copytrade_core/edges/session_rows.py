@@ -11,10 +11,10 @@ from copytrade_core.flow import Record
 from copytrade_core.model.alert import Alert
 from copytrade_core.model.book import WrittenOff
 from copytrade_core.model.fill import Fill
-from copytrade_core.model.intent import Hold, SyncState
+from copytrade_core.model.intent import Hold, Intent, SyncState
 from copytrade_core.model.order import Order
 from copytrade_core.model.order_row import OrderRow
-from copytrade_core.model.verdict import Approved, Refused
+from copytrade_core.model.verdict import Approved, Failing, Refused
 
 Values = tuple[str | int | None, ...]
 
@@ -36,8 +36,8 @@ _INSERT_FILL = """INSERT INTO fills (run, at_ms, client_order_id, kind, episode_
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 _INSERT_INTENT = """INSERT INTO intents (run, at_ms, kind, episode_id, market, side, leg, outcome, reason,
     client_order_id, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
-_INSERT_DECISION = """INSERT INTO decisions (run, at_ms, decision, episode_id, leg, reason, numbers)
-    VALUES (?, ?, ?, ?, ?, ?, ?)"""
+_INSERT_DECISION = """INSERT INTO decisions (run, at_ms, decision, episode_id, leg, reason, numbers, detail)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
 
 
 def new_order_values(row: OrderRow, body: str, *, sequence: int, run: int, at_ms: int) -> Values:
@@ -106,22 +106,27 @@ def record_rows(records: Sequence[Record], *, run: int, at_ms: int) -> Iterator[
                 yield _INSERT_INTENT, _ordered_values(record, approved, run, at_ms)
             case Refused():
                 yield _INSERT_INTENT, _refused_values(record, run, at_ms)
-                numbers = msgspec.json.encode(dict(record.numbers)).decode()
-                intent = record.intent
-                yield (
-                    _INSERT_DECISION,
-                    (run, at_ms, "refused", intent.episode_id, intent.leg, record.reason.value, numbers),
-                )
+                for failing in (record, *record.also):
+                    yield _INSERT_DECISION, _failing_values(record.intent, failing, run, at_ms)
             case Hold():
-                numbers = msgspec.json.encode(dict(record.numbers)).decode()
-                yield _INSERT_DECISION, (run, at_ms, "hold", record.episode_id, None, record.reason, numbers)
+                numbers = _json(dict(record.numbers))
+                yield _INSERT_DECISION, (run, at_ms, "hold", record.episode_id, None, record.reason, numbers, "")
             case SyncState():
-                yield _INSERT_DECISION, (run, at_ms, "sync", record.episode_id, None, record.reason, "{}")
+                yield _INSERT_DECISION, (run, at_ms, "sync", record.episode_id, None, record.reason, "{}", "")
             case WrittenOff(holding=holding):
-                numbers = msgspec.json.encode(holding).decode()
-                yield _INSERT_DECISION, (run, at_ms, "written_off", holding.episode_id, None, "unexplained", numbers)
+                values = (run, at_ms, "written_off", holding.episode_id, None, "unexplained", _json(holding), "")
+                yield _INSERT_DECISION, values
             case _:
                 assert_never(record)
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _failing_values(intent: Intent, failing: Refused | Failing, run: int, at_ms: int) -> Values:
+    numbers = _json(dict(failing.numbers))
+    return (run, at_ms, "refused", intent.episode_id, intent.leg, failing.reason.value, numbers, failing.detail)
 
 
 def _fill_values(fill: Fill, run: int, at_ms: int) -> Values:
@@ -147,13 +152,13 @@ def _fill_values(fill: Fill, run: int, at_ms: int) -> Values:
 
 
 def _ordered_values(order: Order, approved: Approved | None, run: int, at_ms: int) -> Values:
-    body = msgspec.json.encode(order if approved is None else approved.intent).decode()
+    body = _json(order if approved is None else approved.intent)
     wish = (order.kind.value, order.episode_id, order.market, order.side.value, order.leg)
     return (run, at_ms, *wish, "ordered", order.reason, order.client_order_id, body)
 
 
 def _refused_values(refused: Refused, run: int, at_ms: int) -> Values:
     intent = refused.intent
-    body = msgspec.json.encode(intent).decode()
+    body = _json(intent)
     wish = (intent.kind.value, intent.episode_id, intent.market, intent.side.value, intent.leg)
     return (run, at_ms, *wish, "refused", refused.reason.value, None, body)

@@ -10,8 +10,9 @@ are epoch milliseconds, money is 1e-8 quote, prices are ticks and quantities ste
   there to be read. A final order never changes and no order is ever deleted.
 - `order_history`: every change of an order's state or filled quantity.
 - `fill_ids`: the venue's trade ids that were posted, each once for ever. `fills`: what was posted.
-- `intents`: wishes that became orders (`ordered`) or did not (`refused`). `decisions`: holds, syncs and refusals, with
-  the numbers compared. `alerts`: what a person was to hear of. `config_snapshots`: settings in force.
+- `intents`: wishes that became orders (`ordered`) or did not (`refused`).
+- `decisions`: holds, syncs, holdings written off, and one row for each rule that a refused intent failed, with the
+  numbers compared. `alerts`: what a person was to hear of. `config_snapshots`: settings in force.
 - `migrations`: which numbered step made the tables, and when.
 """
 
@@ -75,7 +76,8 @@ FIRST = Migration(
             episode_id TEXT NOT NULL, market TEXT NOT NULL, side TEXT NOT NULL, leg TEXT NOT NULL,
             outcome TEXT NOT NULL, reason TEXT NOT NULL, client_order_id TEXT, body TEXT NOT NULL) STRICT""",
         f"""CREATE TABLE decisions ({_NUMBER}, {_RUN}, at_ms INTEGER NOT NULL, decision TEXT NOT NULL,
-            episode_id TEXT NOT NULL, leg TEXT, reason TEXT NOT NULL, numbers TEXT NOT NULL) STRICT""",
+            episode_id TEXT NOT NULL, leg TEXT, reason TEXT NOT NULL, numbers TEXT NOT NULL,
+            detail TEXT NOT NULL) STRICT""",
         f"""CREATE TABLE alerts ({_NUMBER}, {_RUN}, at_ms INTEGER NOT NULL, kind TEXT NOT NULL, subject TEXT NOT NULL,
             what TEXT NOT NULL) STRICT""",
         f"""CREATE TABLE config_snapshots ({_NUMBER}, {_RUN}, at_ms INTEGER NOT NULL, digest TEXT NOT NULL,
