@@ -50,7 +50,7 @@ def positions(request: VenueRequest, engine: VenueEngine) -> Answer:
             mode=engine.position_mode,
             now_ms=engine.now_ms,
         )
-        for each in engine.positions(asked)
+        for each in engine.positions(asked, as_of_ms=request.as_of_ms)
     ]
     return Success(payload=rows)
 

@@ -5,7 +5,8 @@ Keys and signatures are checked before, words for refusals are found after.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import functools
+from collections.abc import Callable
 from dataclasses import replace
 from enum import StrEnum
 
@@ -147,11 +148,13 @@ def open_orders(request: VenueRequest, engine: VenueEngine) -> Answer:
     """`GET trade/openOrders`: everything that works, of one market or of all."""
     symbol = request.parameters.get("symbol", "")
     if not symbol:
-        return Success(payload={"orders": [_shown(order, engine) for order in engine.open_orders()]})
+        return Success(
+            payload={"orders": [_shown(order, engine) for order in engine.open_orders(as_of_ms=request.as_of_ms)]}
+        )
     market = market_named(engine, symbol)
     if not isinstance(market, VenueMarket):
         return market
-    found = engine.open_orders(Market(market.instrument.market))
+    found = engine.open_orders(Market(market.instrument.market), as_of_ms=request.as_of_ms)
     return Success(payload={"orders": [_shown(order, engine) for order in found]})
 
 
@@ -160,7 +163,8 @@ def order_history(request: VenueRequest, engine: VenueEngine) -> Answer:
 
     Without a range the last seven days; with one, orders created in it (documented).
     """
-    return _listed(request, engine, names=("startTime", "endTime"), rows=_orders_between)
+    rows = functools.partial(_orders_between, request)
+    return _listed(request, engine, names=("startTime", "endTime"), rows=rows)
 
 
 def all_fill_orders(request: VenueRequest, engine: VenueEngine) -> Answer:
@@ -183,7 +187,7 @@ def _fills(
     def rows(engine: VenueEngine, market: VenueMarket, first_ms: int, last_ms: int) -> tuple[str, list[Row]]:
         unified = Market(market.instrument.market)
         shown: list[Row] = []
-        for fill in engine.fills(unified, since_ms=first_ms):
+        for fill in engine.fills(unified, since_ms=first_ms, as_of_ms=request.as_of_ms):
             order = engine.order(unified, venue_order_id=fill.venue_order_id)
             if fill.time_ms <= last_ms and order is not None:
                 shown.append(fill_row_of(fill, order, engine))
@@ -229,7 +233,7 @@ def _markets_asked(request: VenueRequest, engine: VenueEngine) -> list[VenueMark
 
 
 def _orders_between(engine: VenueEngine, market: VenueMarket, first_ms: int, last_ms: int) -> tuple[str, list[Row]]:
-    found: Iterable[EngineOrder] = engine.orders(Market(market.instrument.market), since_ms=first_ms)
+    found = engine.orders(Market(market.instrument.market), since_ms=first_ms, as_of_ms=request.as_of_ms)
     return "orders", [_shown(order, engine) for order in found if order.created_at_ms <= last_ms][::-1]
 
 
@@ -253,7 +257,12 @@ def _order_of(request: VenueRequest, engine: VenueEngine) -> EngineOrder | Venue
     unified = Market(market.instrument.market)
     if named.venue_order_id is not None:
         named = replace(named, client_order_id=None)
-    found = engine.order(unified, client_order_id=named.client_order_id, venue_order_id=named.venue_order_id)
+    found = engine.order(
+        unified,
+        client_order_id=named.client_order_id,
+        venue_order_id=named.venue_order_id,
+        as_of_ms=request.as_of_ms,
+    )
     return _unknown_order() if found is None else found
 
 

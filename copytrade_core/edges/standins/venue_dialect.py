@@ -47,6 +47,7 @@ class VenueRequest:
         key: the key of this stand-in, for the permission call.
         place: how a new order gets into the engine: `VenueEngine.place` with what a fault does to it. Handlers of new
             orders call this, never the engine's own.
+        as_of_ms: the instant that reads of orders, fills and positions show (None: now); handlers pass it on.
     """
 
     method: str
@@ -58,6 +59,7 @@ class VenueRequest:
     now_ms: int
     key: StandinKey
     place: Callable[[PlaceAsk], Placed | VenueRefusal]
+    as_of_ms: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
