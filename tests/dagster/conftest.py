@@ -208,34 +208,68 @@ def template(tmp_path_factory: pytest.TempPathFactory, project_root: Path) -> Pa
     return root
 
 
+def run_from_pages_to_gates(instance: dg.DagsterInstance, **changes: Any) -> dg.ExecuteInProcessResult:
+    """Runs the job from pages to gates, without asking the source."""
+    from copytrade_dagster.automation import WITHOUT_POLL
+    from copytrade_dagster.definitions import defs
+
+    job = defs.resolve_job_def("derive_lead")
+    asked: dict[str, Any] = {"partition_key": LEAD, "run_config": WITHOUT_POLL, "raise_on_error": False}
+    return job.execute_in_process(instance=instance, **{**asked, **changes})
+
+
+def add_partitions(instance: dg.DagsterInstance) -> None:
+    instance.add_dynamic_partitions("lead", [LEAD])
+    instance.add_dynamic_partitions("market", [MARKET])
+
+
+@pytest.fixture(scope="session")
+def derived_template(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project and its Dagster instance after one run from pages to gates: most tests need no run of their own."""
+    root = tmp_path_factory.mktemp("derived")
+    shutil.copytree(template, root / "project")
+    (root / "instance").mkdir()
+    with pytest.MonkeyPatch.context() as patch, dg.DagsterInstance.local_temp(str(root / "instance")) as instance:
+        patch.setenv("COPYTRADE_CONFIG", str(root / "project/settings/copytrade.toml"))
+        add_partitions(instance)
+        _ = run_from_pages_to_gates(instance)
+    return root
+
+
 @pytest.fixture
-def project(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """A copy of the project; its settings are the ones in force."""
+def project(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A copy of the project, derived for a test that asks for `derived`; its settings are the ones in force."""
+    source = request.getfixturevalue("derived_template") / "project" if "derived" in request.fixturenames else None
     root = tmp_path / "project"
-    shutil.copytree(template, root)
+    shutil.copytree(source or request.getfixturevalue("template"), root)
     monkeypatch.setenv("COPYTRADE_CONFIG", str(root / "settings" / "copytrade.toml"))
     return Project(root=root)
 
 
 @pytest.fixture
-def instance(project: Project):
+def instance(request: pytest.FixtureRequest, project: Project, tmp_path: Path):
+    """An instance of this test alone; for a test that asks for `derived`, one that remembers that run."""
+    if "derived" in request.fixturenames:
+        shutil.copytree(request.getfixturevalue("derived_template") / "instance", tmp_path / "instance")
+        with dg.DagsterInstance.local_temp(str(tmp_path / "instance")) as made:
+            yield made
+        return
     with dg.DagsterInstance.ephemeral() as made:
-        made.add_dynamic_partitions("lead", [project.lead])
-        made.add_dynamic_partitions("market", [project.market])
+        add_partitions(made)
         yield made
 
 
 @pytest.fixture
-def derive(project: Project, instance: dg.DagsterInstance):
+def derived(project: Project, instance: dg.DagsterInstance) -> None:
+    """Everything from pages to gates has been made by one run, in copies of the store and the instance."""
+
+
+@pytest.fixture
+def derive(instance: dg.DagsterInstance):
     """Runs the job from pages to gates, without asking the source."""
 
     def run(**changes):
-        from copytrade_dagster.automation import WITHOUT_POLL
-        from copytrade_dagster.definitions import defs
-
-        job = defs.resolve_job_def("derive_lead")
-        asked: dict[str, Any] = {"partition_key": project.lead, "run_config": WITHOUT_POLL, "raise_on_error": False}
-        return job.execute_in_process(instance=instance, **{**asked, **changes})
+        return run_from_pages_to_gates(instance, **changes)
 
     return run
 

@@ -45,11 +45,6 @@ def live(instance, project):
     return launch
 
 
-@pytest.fixture
-def derived(derive):
-    return derive()
-
-
 def forge(instance, project, gate: Gate, *, passed: bool = True, partition: str | None = "lead") -> None:
     """What the webserver's report_asset_check does for anyone who can reach it."""
     latest = latest_evidence(instance, project.lead)
