@@ -14,7 +14,7 @@ from typing import Self
 
 from typing_extensions import override
 
-from copytrade_core.edges.atomic_files import sync_folder
+from copytrade_core.edges.session_connection import connect_file, connect_in_memory
 from copytrade_core.edges.session_lease import SessionLease
 from copytrade_core.edges.session_rows import (
     INSERT_ALERT,
@@ -29,7 +29,7 @@ from copytrade_core.edges.session_rows import (
     new_order_values,
     record_rows,
 )
-from copytrade_core.edges.session_schema import SchemaRefused, check_ours, migrate
+from copytrade_core.edges.session_schema import SchemaRefused
 from copytrade_core.model.digest import digest_of
 from copytrade_core.model.errors import BadInput, StoreFault, Where
 from copytrade_core.model.order_row import OrderRow
@@ -39,8 +39,6 @@ from copytrade_core.session.snapshot import decode_row, encode_row
 
 NEXT_STEP = "Check the folder's permissions and free space; what was committed before is unchanged"
 IN_MEMORY = Path(":memory:")
-BUSY_TIMEOUT_S = 5.0
-"""A reader may hold the file for a moment; a second writer is kept out by the lease."""
 Known = dict[str, tuple[OrderRow, bytes]]
 
 
@@ -91,9 +89,7 @@ class SessionDb(Journal):
         """
         lease = SessionLease.take(path)
         try:
-            return cls(
-                path, lambda: _connect_file(path, now_ms), lease, identity=identity, run_id=run_id, now_ms=now_ms
-            )
+            return cls(path, lambda: connect_file(path, now_ms), lease, identity=identity, run_id=run_id, now_ms=now_ms)
         except BaseException:
             lease.release()
             raise
@@ -101,8 +97,7 @@ class SessionDb(Journal):
     @classmethod
     def in_memory(cls, *, identity: SessionIdentity, run_id: str, now_ms: int) -> Self:
         """The same journal without a file, for simulations; gone when closed."""
-        connection = _connection(str(IN_MEMORY))
-        migrate(connection, now_ms=now_ms)
+        connection = connect_in_memory(now_ms)
         return cls(IN_MEMORY, lambda: connection, None, identity=identity, run_id=run_id, now_ms=now_ms)
 
     @override
@@ -277,31 +272,3 @@ def _changed_rows(rows: tuple[OrderRow, ...], known: Mapping[str, tuple[OrderRow
         else:
             changed.pop(order_id, None)
     return changed
-
-
-def _connection(name: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(name, isolation_level=None, timeout=BUSY_TIMEOUT_S)
-    connection.execute("PRAGMA foreign_keys = ON")
-    return connection
-
-
-def _connect_file(path: Path, now_ms: int) -> sqlite3.Connection:
-    """An open journal of the newest schema; the file is changed only once it is known to be ours and whole."""
-    is_new = not path.exists()
-    connection = _connection(str(path))
-    try:
-        check_ours(connection)
-        (verdict,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
-        if verdict != "ok":
-            raise SchemaRefused(f"it is damaged: {verdict}")
-        (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
-        if mode != "wal":
-            raise SchemaRefused(f"its file system allows no write-ahead log (journal mode {mode})")
-        connection.execute("PRAGMA synchronous = FULL")
-        migrate(connection, now_ms=now_ms)
-        if is_new:
-            sync_folder(path.parent)
-    except BaseException:
-        connection.close()
-        raise
-    return connection

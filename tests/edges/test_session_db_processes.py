@@ -160,20 +160,23 @@ def test_a_process_is_refused_by_itself_until_it_has_closed(tmp_path: Path) -> N
 def test_a_forked_child_does_not_keep_the_lease_of_its_parent(tmp_path: Path) -> None:
     path = tmp_path / "session.sqlite"
     lease = SessionLease.take(path)
+    told, say = os.pipe()
     go, wait = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(wait)
+        os.write(say, b"here")
         os.read(go, 1)
         os._exit(0)
-    os.close(go)
     try:
+        assert os.read(told, 4) == b"here"
         with pytest.raises(StoreFault):
             SessionLease.take(path)
         lease.release()
         SessionLease.take(path).release()
     finally:
-        os.close(wait)
+        for end in (wait, go, told, say):
+            os.close(end)
         os.waitpid(child, 0)
 
 
