@@ -1,4 +1,4 @@
-"""Connections to a journal: checked, written ahead, synced in full, of the newest schema. What they carry is unknown."""
+"""Connections to a journal: checked, written ahead, synced in full, of the newest schema. Its rows are unknown here."""
 
 from __future__ import annotations
 
