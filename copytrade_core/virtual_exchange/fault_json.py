@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import fields
 from typing import Annotated, Any, cast
 
@@ -63,7 +63,7 @@ def _fault(row: int, item: object) -> VenueFault:
         if name not in _FIELDS:
             raise BadInput(f"A fault has no field {name!r}", where=Where(row=row, field=name))
     if named["kind"] not in set(VenueFaultKind):
-        raise _unknown(str(named["kind"]), Where(row=row, field="kind"))
+        raise _unknown(str(named["kind"]), Where(row=row, field="kind"), list(VenueFaultKind))
     try:
         return msgspec.convert(named, VenueFault)
     except msgspec.ValidationError as error:
@@ -77,7 +77,7 @@ def _short(document: dict[str, object]) -> tuple[VenueFault, ...]:
     known = set(_Short.__struct_fields__)
     for name in document:
         if name not in known:
-            raise _unknown(name, Where(field=name))
+            raise _unknown(name, Where(field=name), known)
     try:
         short = msgspec.convert(document, _Short)
     except msgspec.ValidationError as error:
@@ -108,5 +108,5 @@ def _path(error: msgspec.ValidationError) -> str:
     return str(error).rpartition("$.")[2].rstrip("`")
 
 
-def _unknown(kind: str, where: Where) -> BadInput:
-    return BadInput(f"There is no fault {kind!r}", where=where, next_step=f"Use one of: {', '.join(VenueFaultKind)}")
+def _unknown(kind: str, where: Where, known: Collection[str]) -> BadInput:
+    return BadInput(f"There is no fault {kind!r}", where=where, next_step=f"Use one of: {', '.join(sorted(known))}")

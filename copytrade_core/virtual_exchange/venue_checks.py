@@ -87,13 +87,14 @@ def _grid_refusal(books: VenueBooks, ask: PlaceAsk, market: VenueMarket) -> Venu
 
 
 def _side_refusal(books: VenueBooks, ask: PlaceAsk) -> VenueRefusal | None:
-    books.use(VenueModel.POSITION_MODE)
     if (ask.position_side is None) is (books.mode is PositionMode.HEDGE):
         return books.refuse(
             VenueRule.POSITION_SIDE_MISMATCH, "the position side does not match the mode", mode=books.mode.value
         )
     if books.mode is PositionMode.HEDGE and ask.reduce_only and not books.rules.reduce_only_in_hedge_mode:
         return books.refuse(VenueRule.REDUCE_ONLY_IN_HEDGE_MODE, "reduce-only is not taken in hedge mode")
+    if books.mode is PositionMode.HEDGE and ask.reduce_only and ask.buys is (ask.position_side is Side.LONG):
+        return books.refuse(VenueRule.REDUCE_ONLY_CONFLICT, "the order would add to the position")
     return None
 
 

@@ -73,8 +73,11 @@ class VenueEngine(VenueReads):
             at_ms = min(to_ms, self._next_event_ms())
             if books.shelf.working:
                 walk(books, at_ms)
+            is_later = at_ms > books.now_ms
             books.now_ms = at_ms
             self._happen(at_ms)
+            if is_later and at_ms % FUNDING_INTERVAL_MS == 0 and books.account.legs:
+                self._pay_funding(at_ms)
 
     def place(self, ask: PlaceAsk, terms: PlaceTerms = PLAIN) -> Placed | VenueRefusal:
         """Take an order or refuse it. A market order has traded when this returns, as far as the bar's volume goes."""
@@ -225,8 +228,6 @@ class VenueEngine(VenueReads):
             resume(books, order)
         while books.delayed and books.delayed[0][0] == at_ms:
             _ = self.place(heapq.heappop(books.delayed)[2])
-        if at_ms % FUNDING_INTERVAL_MS == 0 and books.account.legs:
-            self._pay_funding(at_ms)
 
     def _pay_funding(self, at_ms: int) -> None:
         """Every open position pays or receives by its notional at the mark. A missing rate is zero, and is counted."""

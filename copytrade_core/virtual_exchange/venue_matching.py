@@ -227,8 +227,8 @@ def _book(
         why=why,
     )
     books.shelf.put(changed)
-    if is_flat and books.rules.flat_cancels_resting_closes:
-        _cancel_closes(books, market, leg, at_ms)
+    if books.rules.flat_cancels_resting_closes:
+        _cancel_closes(books, market, at_ms)
     return changed
 
 
@@ -248,8 +248,8 @@ def _take(books: VenueBooks, market: Market, quantity: int, at_ms: int) -> None:
     books.taken[market] = (bar_id, quantity + (taken if before == bar_id else 0))
 
 
-def _cancel_closes(books: VenueBooks, market: Market, leg: Leg, at_ms: int) -> None:
+def _cancel_closes(books: VenueBooks, market: Market, at_ms: int) -> None:
     for order in tuple(books.shelf.working_orders(market)):
-        if order.closes and books.leg(order) is leg:
+        if order.closes and books.closable(market, books.leg(order), buys=order.buys) == 0:
             books.use(VenueModel.FLAT_CANCELS_RESTING_CLOSES)
             _ = end(books, order, LEG_FLAT, at_ms)

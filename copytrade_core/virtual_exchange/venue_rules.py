@@ -73,7 +73,6 @@ class VenueModel(StrEnum):
     CROSS_MARGIN = "cross_margin"
     FUNDING = "funding"
     FUNDING_RATE_ABSENT = "funding_rate_absent"
-    POSITION_MODE = "position_mode"
     CLOSE_BEYOND_HELD = "close_beyond_held"
     RESTING_CLOSES_FREEZE = "resting_closes_freeze"
     FLAT_CANCELS_RESTING_CLOSES = "flat_cancels_resting_closes"

@@ -213,7 +213,8 @@ class VirtualBroker(Broker):
         if plan.fault is None and not plan.slow_ms and not plan.skew_ms:
             return answer(plan)
         found = answer(plan)
-        why = SKEW if plan.is_refused_for_time(self.submit_deadline_ms) else self._lost(plan)
+        is_signed = call is not VenueCall.MARKETS
+        why = SKEW if is_signed and plan.is_refused_for_time(self.submit_deadline_ms) else self._lost(plan)
         return found if why is None else Unavailable(call=call.value, why=why)
 
     def _plan(self, call: VenueCall) -> CallPlan:
