@@ -152,7 +152,7 @@ class BingxDialect:
 def _routes(create_answer: CreateAnswer) -> tuple[Route, ...]:
     fixture, documented = Basis.FIXTURE, Basis.DOCUMENTED
     return (
-        _public("/v2/server/time", None, documented, bingx_market.server_time),
+        _public("/v2/server/time", VenueCall.PROBE, documented, bingx_market.server_time),
         _public("/v2/quote/contracts", VenueCall.MARKETS, documented, bingx_market.contracts),
         _public("/v2/quote/ticker", None, fixture, bingx_market.ticker),
         _public("/v3/quote/klines", None, documented, bingx_market.klines),
@@ -175,7 +175,7 @@ def _routes(create_answer: CreateAnswer) -> tuple[Route, ...]:
         Route(
             method="GET",
             path=f"{ACCOUNT}/apiPermissions",
-            call=VenueCall.PROBE,
+            call=None,
             is_signed=True,
             basis=documented,
             handler=bingx_account.permissions,

@@ -7,7 +7,7 @@ known here.
 from __future__ import annotations
 
 import zlib
-from datetime import UTC, datetime
+from datetime import datetime, timedelta, timezone
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from copytrade_core.edges.standins.bingx_numbers import decimals_of, money_text
@@ -37,6 +37,7 @@ _STATUS = {
     VenueOrderStatus.EXPIRED: "CANCELLED",
 }
 _WORKING_TYPE = "MARK_PRICE"
+_WALL_CLOCK = timezone(timedelta(hours=8))
 _POSITION_ID_BASE = 1_800_000_000_000_000_000
 
 
@@ -143,9 +144,8 @@ def order_row(order: EngineOrder, symbol: str, instrument: Instrument, *, levera
 
 def fill_row(fill: VenueFill, order: EngineOrder, symbol: str, instrument: Instrument, *, mode: PositionMode) -> Row:
     """One trade as `allFillOrders` shows it: seconds only, no trade id, no maker or taker."""
-    at = datetime.fromtimestamp(fill.time_ms / 1000, tz=UTC)
     return {
-        "filledTm": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        **_filled_times(fill),
         "volume": _quantity_text(fill.quantity, instrument),
         "price": _price_text(instrument.price(fill.price), instrument),
         "amount": money_text(instrument.notional(fill.price, fill.quantity)),
@@ -154,7 +154,6 @@ def fill_row(fill: VenueFill, order: EngineOrder, symbol: str, instrument: Instr
         "orderId": fill.venue_order_id,
         "liquidatedPrice": "",
         "liquidatedMarginRatio": "",
-        "filledTime": at.strftime("%Y-%m-%dT%H:%M:%S.000+0800"),
         "clientOrderID": order.client_order_id or "",
         "symbol": symbol,
         "side": "BUY" if fill.buys else "SELL",
@@ -166,10 +165,9 @@ def fill_row(fill: VenueFill, order: EngineOrder, symbol: str, instrument: Instr
 
 def fill_history_row(fill: VenueFill, order: EngineOrder, symbol: str, instrument: Instrument) -> Row:
     """One trade as `fillHistory` shows it: with its trade id and its role."""
-    at = datetime.fromtimestamp(fill.time_ms / 1000, tz=UTC)
     quantity = _quantity_text(fill.quantity, instrument)
     return {
-        "filledTm": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        **_filled_times(fill),
         "volume": quantity,
         "price": _price_text(instrument.price(fill.price), instrument),
         "qty": quantity,
@@ -178,7 +176,6 @@ def fill_history_row(fill: VenueFill, order: EngineOrder, symbol: str, instrumen
         "commissionAsset": "USDT",
         "orderId": fill.venue_order_id,
         "tradeId": fill.trade_id,
-        "filledTime": at.strftime("%Y-%m-%dT%H:%M:%S.000+0800"),
         "symbol": symbol,
         "role": "maker" if fill.is_maker else "taker",
         "side": "BUY" if fill.buys else "SELL",
@@ -275,6 +272,16 @@ def average_price(order: EngineOrder, instrument: Instrument) -> Decimal:
 def leverage_side(order: EngineOrder) -> Side:
     """Whose leverage an order's row shows."""
     return order.position_side or (Side.LONG if order.buys != order.closes else Side.SHORT)
+
+
+def _filled_times(fill: VenueFill) -> Row:
+    """The time of a trade, twice, in whole seconds of UTC+8. The `Z` of the first is wrong, at the venue too.
+
+    In the recorded answer both fields show 21:19:45 and the order's id (a snowflake, so it has the millisecond in its
+    upper 42 bits) says 13:19:45 UTC.
+    """
+    wall = datetime.fromtimestamp(fill.time_ms // 1000, tz=_WALL_CLOCK).strftime("%Y-%m-%dT%H:%M:%S")
+    return {"filledTm": f"{wall}Z", "filledTime": f"{wall}.000+0800"}
 
 
 def _prices(order: EngineOrder, instrument: Instrument) -> tuple[Decimal, Decimal]:

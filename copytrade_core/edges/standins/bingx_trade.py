@@ -232,7 +232,9 @@ def _markets_asked(request: VenueRequest, engine: VenueEngine) -> list[VenueMark
     return [market] if isinstance(market, VenueMarket) else market
 
 
-def _orders_between(engine: VenueEngine, market: VenueMarket, first_ms: int, last_ms: int) -> tuple[str, list[Row]]:
+def _orders_between(
+    request: VenueRequest, engine: VenueEngine, market: VenueMarket, first_ms: int, last_ms: int
+) -> tuple[str, list[Row]]:
     found = engine.orders(Market(market.instrument.market), since_ms=first_ms, as_of_ms=request.as_of_ms)
     return "orders", [_shown(order, engine) for order in found if order.created_at_ms <= last_ms][::-1]
 
