@@ -10,7 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from copytrade_core.edges.venues.parse import MarketTable, Row
+from copytrade_core.edges.venues.market_table import MarketTable
+from copytrade_core.edges.venues.parse import (
+    Row,
+)
 from copytrade_core.model.instrument import Market
 from copytrade_core.model.order import Order
 from copytrade_core.model.side import Side
@@ -67,6 +70,10 @@ class VenueAdapter(ABC):
     @abstractmethod
     def order_request(self, order: Order, table: MarketTable) -> OrderRequest:
         """What an order is to this venue."""
+
+    def place(self, order: Order, table: MarketTable) -> Row:
+        """Ask for an order, once; the answer as ccxt reads it."""
+        return self.client.place(self.order_request(order, table))
 
     @abstractmethod
     def cancel(self, market: VenueMarket, client_order_id: str) -> None:

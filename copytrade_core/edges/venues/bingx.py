@@ -13,25 +13,23 @@ from typing_extensions import override
 
 from copytrade_core.edges.venues.adapter import PAGE, OrderRequest, VenueAdapter
 from copytrade_core.edges.venues.bingx_profile import RECEIVE_WINDOW_MS
+from copytrade_core.edges.venues.market_table import MarketTable, market_table, order_of, venue_market
 from copytrade_core.edges.venues.parse import (
     BadAnswer,
-    MarketTable,
     Row,
     average_ticks,
     epoch_ms,
     fee_money,
     flag,
-    market_table,
     money,
     number,
-    order_of,
     plain,
     row_at,
     rows,
     text,
     text_or_none,
     ticks,
-    venue_market,
+    whole_page,
 )
 from copytrade_core.model.errors import Where
 from copytrade_core.model.instrument import Market
@@ -122,9 +120,7 @@ class BingxAdapter(VenueAdapter):
     @override
     def orders(self, market: VenueMarket, since_ms: int, table: MarketTable) -> tuple[VenueOrder, ...]:
         asked = {"symbol": market.symbol, "startTime": since_ms, "endTime": self.now_ms(), "limit": PAGE, **_WINDOW}
-        found = rows(self.client.ask("swapV1PrivateGetTradeFullOrder", asked), "data", "orders")
-        if len(found) >= PAGE:
-            raise BadAnswer("the list of orders is full and may be cut", where=Where(field="orders"))
+        found = whole_page(rows(self.client.ask("swapV1PrivateGetTradeFullOrder", asked), "data", "orders"), PAGE)
         return tuple(order_of(self.unified(row, market), table) for row in found)
 
     @override

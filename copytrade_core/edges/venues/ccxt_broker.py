@@ -19,7 +19,12 @@ from copytrade_core.edges.venues.catalogue import adapter_of
 from copytrade_core.edges.venues.certificate import VenueCertificate, require_certified
 from copytrade_core.edges.venues.credentials import Credentials
 from copytrade_core.edges.venues.envelope import VenueAnswer
-from copytrade_core.edges.venues.parse import BadAnswer, MarketTable, Row, text_or_none
+from copytrade_core.edges.venues.market_table import MarketTable
+from copytrade_core.edges.venues.parse import (
+    BadAnswer,
+    Row,
+    text_or_none,
+)
 from copytrade_core.edges.venues.profiles import IdUniqueness, VenueProfile
 from copytrade_core.edges.venues.stock_client import CLIENT_VERSION, GuardedClient, StockClient, guarded_client
 from copytrade_core.edges.venues.transport import VenueAddress
@@ -174,7 +179,7 @@ class CcxtBroker(Broker):
         fault = check_order(order, market, self.profile.limits, mark=None)
         if fault is not None and fault.kind is not OrderFaultKind.NO_REFERENCE_PRICE:
             return _not_sent(RejectReason.INVALID_ORDER, f"{fault.field}: {fault.detail}")
-        answer = self._call(lambda table: self._client.place(self._adapter.order_request(order, table)))
+        answer = self._call(lambda table: self._adapter.place(order, table))
         return self._refused(answer) if isinstance(answer, CallFault) else self._placed(order, answer)
 
     @override

@@ -25,6 +25,8 @@ from copytrade_core.model.units import Money, Steps, Ticks
 from copytrade_core.model.venue import VenueOrder, VenueProbe
 
 _NOT_KEPT = frozenset({"signature", "timestamp"})
+_HEADERS = ("x-gate-exptime", "x-gate-size-decimal")
+"""Headers that change what an order is or when it ends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +156,7 @@ def sent_request(call: str, request: requests.PreparedRequest) -> SentRequest:
         ]
     else:
         given += parse_qsl(text, keep_blank_values=True)
+    given += [(f"header {name}", str(request.headers[name])) for name in _HEADERS if name in request.headers]
     return SentRequest(
         call=call,
         method=request.method or "",
