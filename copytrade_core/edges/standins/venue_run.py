@@ -28,7 +28,6 @@ from copytrade_core.virtual_exchange.venue_ask import PlaceAsk, VenueRefusal
 from copytrade_core.virtual_exchange.venue_engine import VenueEngine
 from copytrade_core.virtual_exchange.venue_rules import Basis, VenueRule
 
-
 _WEAKNESS = (Basis.DOCUMENTED, Basis.FIXTURE, Basis.OBSERVED, Basis.ASSUMED)
 
 
