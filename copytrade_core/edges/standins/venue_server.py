@@ -15,7 +15,9 @@ from pathlib import Path
 
 import msgspec
 
+from copytrade_core.edges.standins.binance_usdm_dialect import BinanceUsdmDialect
 from copytrade_core.edges.standins.bingx_dialect import BingxDialect, bingx_settings
+from copytrade_core.edges.standins.gate_dialect import GateDialect
 from copytrade_core.edges.standins.server import loopback_socket, run_until_signal, running_in_thread, url_of
 from copytrade_core.edges.standins.venue_app import VenueApp
 from copytrade_core.edges.standins.venue_control import VenueControl
@@ -29,7 +31,10 @@ from copytrade_core.virtual_exchange.feeds import PriceFeed
 
 DIALECTS: Mapping[Venue, Callable[[Mapping[str, str]], VenueDialect]] = {
     Venue.BINGX: lambda options: BingxDialect(bingx_settings(options)),
+    Venue.GATE: GateDialect,
+    Venue.BINANCE: BinanceUsdmDialect,
 }
+"""How each venue's language is made from the options of a run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
