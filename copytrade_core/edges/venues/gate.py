@@ -99,11 +99,12 @@ class GateAdapter(VenueAdapter):
     def place(self, order: Order, table: MarketTable) -> Row:
         request = self.order_request(order, table)
         # Gate knows no receive window in the parameters: this header is what makes a late request expire.
-        self.client.stock.headers = {"x-gate-exptime": str(self.now_ms() + EXPIRY_MS)}
+        stock, usual = self.client.stock, self.client.stock.headers
+        stock.headers = {**usual, "x-gate-exptime": str(self.now_ms() + EXPIRY_MS)}
         try:
             return self.client.place(request)
         finally:
-            self.client.stock.headers = {}
+            stock.headers = usual
 
     @override
     def cancel(self, market: VenueMarket, client_order_id: str) -> None:
@@ -176,6 +177,10 @@ class GateAdapter(VenueAdapter):
         mine = [row for row in found if _MODES.get(text(row, "mode")) is side]
         return bool(mine) and all(number(row, "cross_leverage_limit") == leverage for row in mine)
 
+    @override
+    def echoes(self, answered: str | None, client_order_id: str) -> bool:
+        return answered in (None, client_order_id, PREFIX + client_order_id)
+
     def _account(self) -> Row:
         return one_row(self.client.ask("privateFuturesGetSettleAccounts", {"settle": _USDT}))
 
@@ -194,7 +199,7 @@ class GateAdapter(VenueAdapter):
         return order_of(unified, table)
 
     def _range(self, since_ms: int) -> dict[str, object]:
-        return {"from": since_ms // 1000, "to": self.now_ms() // 1000 + 1, "limit": PAGE}
+        return {"from": since_ms // 1000, "to": -(-self.now_ms() // 1000), "limit": PAGE}
 
 
 def _fill(row: Row, market: VenueMarket, table: MarketTable) -> VenueFill:
