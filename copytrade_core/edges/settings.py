@@ -22,6 +22,7 @@ from copytrade_core.edges.settings_origin import Layer, Leaves, config_error, en
 from copytrade_core.edges.settings_url import checked_base_url
 from copytrade_core.model.errors import BadConfig, Where
 from copytrade_core.model.fill import MARKET_FILL_MODELS, RUNG_FILL_MODELS, FillModel
+from copytrade_core.model.venue import Venue
 
 Seconds = Annotated[float, Field(ge=0, le=600)]
 """A time-out or wait in seconds; above ten minutes it is surely milliseconds."""
@@ -130,6 +131,13 @@ class SearchSection(Section):
     seed: int = Field(ge=0, le=2**32 - 1, description="The same seed gives the same trials.")
 
 
+class PreflightSection(Section):
+    """Where orders would go, and how hard that is rehearsed when nobody says it."""
+
+    venue: Venue = Field(description="The venue that gates ask about.")
+    seeds_count: int = Field(ge=1, le=1_000_000, description="Simulated fault schedules of one preflight.")
+
+
 class Settings(BaseSettings):
     """Every value in force. `load_settings` is the way to make one.
 
@@ -148,6 +156,7 @@ class Settings(BaseSettings):
     costs: CostsSection
     replay: ReplaySection
     search: SearchSection
+    preflight: PreflightSection
     paths: PathsSection
     policies: dict[str, Path] = Field(min_length=1, description="Strategies by name; gates judge the first.")
 

@@ -81,6 +81,20 @@ THRESHOLDS: Mapping[Gate, tuple[str, ...]] = {
     ),
     Gate.HOLDOUT_UNSPENT: ("openings_count_max",),
     Gate.ENGINE_EQUIVALENCE: ("candidates_compared_count_min",),
+    Gate.PREFLIGHT_CLEAN: (
+        "preflight_age_s_max",
+        "seeds_count_min",
+        "scenarios_unmet_count_max",
+        "failures_count_max",
+        "cells_empty_count_max",
+    ),
+    Gate.RESTART_CLEAN: (
+        "preflight_age_s_max",
+        "crash_points_count_min",
+        "restarts_compared_count_min",
+        "duplicate_orders_count_max",
+        "restarts_differing_count_max",
+    ),
 }
 """The thresholds a gate reads; the contract must state exactly these."""
 

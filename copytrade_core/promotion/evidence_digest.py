@@ -6,7 +6,7 @@ Where the digests come from belongs to edges.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from copytrade_core.model.digest import digest_of
 from copytrade_core.model.errors import PromotionRefused, Where
@@ -74,4 +74,5 @@ def _timeless(facts: CandidateFacts) -> Mapping[str, object]:
         "trials": facts.trials,
         "holdout": facts.holdout,
         "search": facts.search,
+        "preflight": None if facts.preflight is None else replace(facts.preflight, made_at=None),
     }

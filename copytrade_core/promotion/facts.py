@@ -72,12 +72,15 @@ class CapitalFacts:
 class JudgedFacts:
     """Which policy is judged, on which data, by which code: what a search or a holdout must have been about to count.
 
-    `policy_digest` is the candidate, `data_digest` that of its trials.
+    `policy_digest` is the candidate, `data_digest` that of its trials. `venue` is where it would trade; `venue_digest`
+    what is certified of it today (None = nothing).
     """
 
     policy_digest: str
     data_digest: str
     code_version: str
+    venue: str
+    venue_digest: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,12 +144,41 @@ class HoldoutFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PreflightFacts:
+    """What the newest preflight of the lead found, about one policy at one venue and by one code version.
+
+    `made_at` is when. `injected` are faults that somebody added by hand; `scenarios_missing` names those of the suite
+    that did not run, `scenarios_unmet` those that came out wrong. `failures` says for each broken drill what broke and
+    the command that replays it; `cells_empty` are required cells of the grid that nothing struck. `crash_points_count`
+    counts different points at which the session died (a step, before or after it), `restarts_compared_count` drills
+    compared with an uninterrupted run; `duplicates_count` and `restarts_differing_count` those that broke.
+    """
+
+    policy_digest: str
+    code_version: str
+    venue: str
+    venue_digest: str
+    made_at: datetime | None
+    seeds_count: int
+    injected: tuple[str, ...]
+    scenarios_count: int
+    scenarios_missing: tuple[str, ...]
+    scenarios_unmet: tuple[str, ...]
+    failures: tuple[str, ...]
+    cells_empty: tuple[str, ...]
+    crash_points_count: int
+    restarts_compared_count: int
+    duplicates_count: int
+    restarts_differing_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CandidateFacts:
     """All that the gates of this project's replay steps read about one lead and one policy.
 
     `visible` are the measures of train and validation together, `parts` those of each part by name; the holdout is in
     `parts` only once it has been opened, for exactly this policy. `stressed` holds the robustness runs by name (visible
-    part). `search` is None until a search has reported.
+    part). `search` is None until a search has reported, `preflight` until one was run.
     """
 
     lead_id: str
@@ -160,6 +192,7 @@ class CandidateFacts:
     trials: TrialFacts
     holdout: HoldoutFacts
     search: SearchFacts | None
+    preflight: PreflightFacts | None
 
     @property
     def search_of_judged(self) -> SearchFacts | None:

@@ -1,6 +1,6 @@
 """All gates that this project can evaluate today, asked in one call.
 
-What a gate compares belongs to `gates_source.py`, `gates_result.py` and `gates_search.py`.
+What a gate compares belongs to `gates_source.py`, `gates_result.py`, `gates_search.py` and `gates_preflight.py`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from datetime import datetime
 from copytrade_core.promotion.contract import Contract
 from copytrade_core.promotion.facts import CandidateFacts
 from copytrade_core.promotion.gate_result import Gate, GateResult
+from copytrade_core.promotion.gates_preflight import preflight_clean, restart_clean
 from copytrade_core.promotion.gates_result import capital_grounding, drawdown, profitability, robustness
 from copytrade_core.promotion.gates_search import engine_equivalence, holdout_unspent, overfitting
 from copytrade_core.promotion.gates_source import executable_fills_only, sample_size, source_quality
@@ -29,5 +30,7 @@ def evaluate(facts: CandidateFacts, contract: Contract, *, now: datetime) -> Map
         overfitting(facts, contract),
         holdout_unspent(facts, contract),
         engine_equivalence(facts, contract),
+        preflight_clean(facts, contract, now=now),
+        restart_clean(facts, contract, now=now),
     )
     return {result.gate: result for result in results}

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from copytrade_core.promotion.contract import THRESHOLDS, Contract, Step, contract_from_mapping
 from copytrade_core.promotion.gate_result import Gate
+from copytrade_core.promotion.gates_preflight import preflight_clean, restart_clean
 from copytrade_core.promotion.gates_result import capital_grounding, drawdown, profitability, robustness
 from copytrade_core.promotion.gates_search import engine_equivalence, holdout_unspent, overfitting
 from copytrade_core.promotion.gates_source import executable_fills_only, sample_size, source_quality
@@ -29,6 +30,8 @@ PROOFS = {
     Gate.OVERFITTING: overfitting,
     Gate.HOLDOUT_UNSPENT: holdout_unspent,
     Gate.ENGINE_EQUIVALENCE: engine_equivalence,
+    Gate.PREFLIGHT_CLEAN: preflight_clean,
+    Gate.RESTART_CLEAN: restart_clean,
 }
 
 HEADER = "| threshold | limit | unit | meaning |\n|---|---|---|---|"

@@ -18,6 +18,8 @@ GATES = {
     "overfitting",
     "holdout_unspent",
     "engine_equivalence",
+    "preflight_clean",
+    "restart_clean",
 }
 
 
@@ -66,13 +68,13 @@ def test_a_refusal_counts_the_gates_and_names_what_cannot_exist_yet():
     reasons = [
         "Live is refused. x of lead 1 is refused:",
         "- drawdown: FAIL: a",
-        "- preflight_clean: not evaluated: its step of the project does not exist yet. b",
+        "- shadow_clean: not evaluated: its step of the project does not exist yet. b",
         "- human_approval: approval missing. c",
     ]
     lines = refusal_lines("\n".join(reasons))
     assert lines[0].startswith("Live is refused")
     assert lines[1].startswith("- 1 reasons")
-    assert lines[2].endswith(": preflight_clean")
+    assert lines[2].endswith(": shadow_clean")
     assert lines[3] == "- human_approval: approval missing. c"
 
 

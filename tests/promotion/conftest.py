@@ -20,6 +20,7 @@ from copytrade_core.promotion.facts import (
     EngineFacts,
     HoldoutFacts,
     JudgedFacts,
+    PreflightFacts,
     SearchFacts,
     SourceFacts,
     TrialFacts,
@@ -28,7 +29,7 @@ from copytrade_core.promotion.facts import (
 CONTRACT_FILE = Path(__file__).resolve().parents[2] / "settings" / "promotion.toml"
 PAGE_AT = datetime(2026, 5, 19, tzinfo=UTC)
 NOW = datetime(2026, 5, 19, 1, tzinfo=UTC)
-POLICY, DATA, CODE = "a" * 64, "d" * 64, "0.1.0+0123456789abcdef"
+POLICY, DATA, CODE, VENUE = "a" * 64, "d" * 64, "0.1.0+0123456789abcdef", "e" * 64
 GOOD = {
     "trades_count": 120,
     "longs_count": 60,
@@ -144,6 +145,39 @@ class Candidates:
         return SearchFacts(**{**values, **changes})  # pyright: ignore[reportArgumentType]
 
     @staticmethod
+    def judged(**changes: object) -> JudgedFacts:
+        values: dict[str, object] = {
+            "policy_digest": POLICY,
+            "data_digest": DATA,
+            "code_version": CODE,
+            "venue": "bingx",
+            "venue_digest": VENUE,
+        }
+        return JudgedFacts(**{**values, **changes})  # pyright: ignore[reportArgumentType]
+
+    @staticmethod
+    def preflight(**changes: object) -> PreflightFacts:
+        values: dict[str, object] = {
+            "policy_digest": POLICY,
+            "code_version": CODE,
+            "venue": "bingx",
+            "venue_digest": VENUE,
+            "made_at": PAGE_AT,
+            "seeds_count": 200,
+            "injected": (),
+            "scenarios_count": 21,
+            "scenarios_missing": (),
+            "scenarios_unmet": (),
+            "failures": (),
+            "cells_empty": (),
+            "crash_points_count": 30,
+            "restarts_compared_count": 40,
+            "duplicates_count": 0,
+            "restarts_differing_count": 0,
+        }
+        return PreflightFacts(**{**values, **changes})  # pyright: ignore[reportArgumentType]
+
+    @staticmethod
     def facts(**changes: object) -> CandidateFacts:
         values: dict[str, object] = {
             "lead_id": "4751838302089254401",
@@ -163,10 +197,11 @@ class Candidates:
                 "fees_x1.5": Candidates.measures(),
                 "delay_plus_one_bar": Candidates.measures(),
             },
-            "judged": JudgedFacts(policy_digest=POLICY, data_digest=DATA, code_version=CODE),
+            "judged": Candidates.judged(),
             "trials": Candidates.trials(),
             "holdout": Candidates.holdout(),
             "search": Candidates.search(),
+            "preflight": Candidates.preflight(),
         }
         return CandidateFacts(**{**values, **changes})  # pyright: ignore[reportArgumentType]
 

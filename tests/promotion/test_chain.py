@@ -56,7 +56,7 @@ def test_a_whole_chain_is_a_permit_for_exactly_this_evidence(ask):
 def test_live_is_refused_even_when_every_gate_of_today_passes(ask):
     answer = ask(step=Step.LIVE_SMALL)
     gates = {item.gate for item in answer.missing}
-    assert {Gate.HUMAN_APPROVAL, Gate.COPYABILITY, Gate.PREFLIGHT_CLEAN, Gate.SHADOW_CLEAN} <= gates
+    assert {Gate.HUMAN_APPROVAL, Gate.COPYABILITY, Gate.BACKTEST_PAPER_PARITY, Gate.SHADOW_CLEAN} <= gates
     assert any("approval missing" in what for what in whats(answer))
 
 
@@ -146,7 +146,9 @@ def test_the_evidence_digest_is_of_the_inputs_and_not_of_the_clock(candidates, l
     first = digest(lineage)
     assert first == digest(replace(lineage, bars=dict(reversed(lineage.bars.items()))))
     assert first == digest(lineage, source=candidates.source(newest_page_at=candidates.now))
-    assert first == "d4958a6c8d789f5a4f895c206001e49d63b103bd65076dc78cda7e85bf6e7cef"
+    assert first == digest(lineage, preflight=candidates.preflight(made_at=candidates.now))
+    assert first != digest(lineage, preflight=candidates.preflight(seeds_count=300))
+    assert first == "fa9197ba2c29f2476485c50031c3690ae1fb54694cb5a8eea8077b430c643ba5"
     for field in ("pages", "contract", "code_version", "venue"):
         assert first != digest(replace(lineage, **{field: "changed"}))
     assert first != digest(lineage, visible=candidates.measures(net_pnl_usdt=91.0))

@@ -182,6 +182,7 @@ def test_whatever_does_not_pass_says_why_what_would_fix_it_and_which_command(can
         trials=candidates.trials(figures=None, sampled_count=0, fault="a segment was changed"),
         holdout=candidates.holdout(fault="an entry was changed", own=None, own_verdict=None, signals_count=0),
         search=None,
+        preflight=None,
     )
     for result in evaluate(hopeless, candidates.contract(), now=candidates.now).values():
         assert result.verdict is not PASS

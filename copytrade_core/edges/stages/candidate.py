@@ -12,6 +12,7 @@ import polars as pl
 from copytrade_core.edges.stages.episodes import load_episodes
 from copytrade_core.edges.stages.holdout_facts import holdout_facts, holdout_of
 from copytrade_core.edges.stages.policies import load_policies
+from copytrade_core.edges.stages.preflight_facts import preflight_facts, venue_digest
 from copytrade_core.edges.stages.sources import newest_page_at
 from copytrade_core.edges.stages.split import split_of
 from copytrade_core.edges.stages.study_store import load_study
@@ -63,6 +64,7 @@ def candidate_facts(place: Workplace, lead_id: str) -> CandidateFacts:
         trials=trial_facts(place, study.main_result, split, judged.data_digest),
         holdout=holdout,
         search=search_facts(place, lead_id),
+        preflight=preflight_facts(place, lead_id),
     )
 
 
@@ -71,6 +73,8 @@ def _judged_facts(place: Workplace, lead_id: str, result: ReplayResult) -> Judge
         policy_digest=result.policy_digest,
         data_digest=data_digest_of_study(place.lake.require("study", lead_id)),
         code_version=place.code_version,
+        venue=place.settings.preflight.venue,
+        venue_digest=venue_digest(place, place.settings.preflight.venue),
     )
 
 

@@ -36,7 +36,7 @@ EVIDENCE = (
     "equity",
 )
 """Stored inputs of the promotion evidence, all by lead."""
-OPTIONAL = ("evidence_report", "search_report", "holdout_result")
+OPTIONAL = ("evidence_report", "search_report", "holdout_result", "preflight_result")
 """Named as parents where they are stored. Gates read the holdout from its ledger, not from this document."""
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -142,7 +142,8 @@ def _evidence_document(
 
 
 def _timeless(facts: CandidateFacts) -> CandidateFacts:
-    return replace(facts, source=replace(facts.source, newest_page_at=None))
+    preflight = None if facts.preflight is None else replace(facts.preflight, made_at=None)
+    return replace(facts, source=replace(facts.source, newest_page_at=None), preflight=preflight)
 
 
 def _lineage(place: Workplace, lead_id: str, heads: Mapping[str, Head]) -> Lineage:
