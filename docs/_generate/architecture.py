@@ -32,6 +32,7 @@ ROOMS = {
     "copytrade_core/edges": "everything that touches the world",
     "copytrade_core/edges/stages": "the steps of the line: what each reads from and writes to the store",
     "copytrade_core/edges/standins": "loopback servers that speak the venues' dialects",
+    "copytrade_core/edges/preflight": "drills the way of an order at a venue that misbehaves, and judges it there",
     "copytrade_core/edges/venues": "the only place that knows ccxt",
     "copytrade_core/cli": "the `copytrade` command, thin",
     "copytrade_dagster": "the orchestrator's face; decides nothing about trading",
