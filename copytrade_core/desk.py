@@ -160,13 +160,13 @@ def within_the_hour(entries_at_ms: tuple[int, ...], now_ms: int) -> tuple[int, .
     return tuple(at_ms for at_ms in entries_at_ms if at_ms > now_ms - HOUR_MS)
 
 
-def view_of(state: FlowState, desk: Desk, episode_id: str | None, market: str, now_ms: int) -> View:
+def view_of(state: FlowState, desk: Desk, episode_id: str, market: str, now_ms: int) -> View:
     """What the strategy is shown of one episode and market."""
     return View(
         now_ms=now_ms,
         instrument=desk.instruments[market],
         mark=desk.prices.mark(market, now_ms),
-        holding=state.book.holdings.get(episode_id) if episode_id is not None else None,
+        holding=state.book.holdings.get(episode_id),
         pending_exits=tuple(
             order.replaces for order in state.resting.values() if order.reduce_only and order.episode_id == episode_id
         ),

@@ -99,6 +99,9 @@ def _told(state: FlowState, event: Event, desk: Desk, now_ms: int) -> Step:
     """Ask the strategy about an event, and carry out what it wishes."""
     records: list[Record] = []
     for episode_id, market in _subjects(state, event):
+        if market not in desk.instruments:
+            records.append(_not_traded(episode_id, market, now_ms))
+            continue
         view = view_of(state, desk, episode_id, market, now_ms)
         decision = desk.strategy.decide(state.strategy, event, view)
         state = replace(state, strategy=decision.state)
@@ -115,6 +118,10 @@ def _told(state: FlowState, event: Event, desk: Desk, now_ms: int) -> Step:
             state = step.state
             records.extend(step.records)
     return Step(state=state, records=tuple(records))
+
+
+def _not_traded(episode_id: str, market: str, now_ms: int) -> Hold:
+    return Hold(episode_id=episode_id, reason="market_not_traded", numbers=(("market", market),), decided_at_ms=now_ms)
 
 
 def _on_day(state: FlowState, now_ms: int) -> FlowState:
@@ -258,7 +265,7 @@ def _was_refused(step: Step) -> bool:
     return any(isinstance(record, Refused) for record in step.records)
 
 
-def _subjects(state: FlowState, event: Event) -> list[tuple[str | None, str]]:
+def _subjects(state: FlowState, event: Event) -> list[tuple[str, str]]:
     """Which episode and market the strategy looks at: prices concern every holding of their market."""
     match event:
         case BarClosed(bar=bar):

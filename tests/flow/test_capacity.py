@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from copytrade_core.model.instrument import Instrument
 from copytrade_core.model.intent import LimitStyle, MarketStyle
 from copytrade_core.model.order import Order
 from copytrade_core.model.side import Side
@@ -168,7 +169,7 @@ def test_an_unknown_order_counts_with_its_worst_case(is_unknown, passes):
     assert bool(orders_in(floor.tell(opened(LIVES[1]), 0.1))) is passes
 
 
-BOTH = {BTC: instrument(), ETH: instrument(ETH)}
+BOTH: dict[str, Instrument] = {BTC: instrument(), ETH: instrument(ETH)}
 
 
 def test_an_order_that_was_taken_back_reserves_until_its_end_is_known():
@@ -202,3 +203,19 @@ def test_what_a_part_left_open_keeps_its_part_of_the_worst_case():
     floor.fill(base, 98)
     left = floor.resting("base")
     assert (left.quantity, left.worst_notional) == (294, usdt(300))
+
+
+def test_a_part_that_fills_after_its_order_was_taken_back_is_not_reserved_twice():
+    floor = DeskFloor(POLICY, caps=CAPS, instruments=BOTH)
+    floor.fill(first_open(floor))
+    rung = floor.resting("rung1")
+    floor.world.alive = {rung.client_order_id}
+    floor.tell(closed(LIVES[0]), 5)
+    floor.fill(rung, 99, price=99_000)
+    (left,) = floor.state.taken_back.values()
+    assert (left.quantity, left.worst_notional) == (
+        rung.quantity - 99,
+        usdt(200) * (rung.quantity - 99) // rung.quantity,
+    )
+    floor.fill(rung, rung.quantity - 99, price=99_000)
+    assert floor.state.taken_back == {}

@@ -8,7 +8,8 @@ import pytest
 
 from copytrade_core.model.controls import CLEAR, Controls
 from copytrade_core.model.event import PositionSynced
-from copytrade_core.model.intent import IntentKind
+from copytrade_core.model.instrument import Instrument, Market
+from copytrade_core.model.intent import Hold, IntentKind
 from copytrade_core.model.policy import ExitFamily
 from copytrade_core.model.side import Side
 from copytrade_core.model.units import Money
@@ -22,7 +23,7 @@ GUARDED = replace(FOLLOW, exit=BOTH, ladder=LADDER)
 KNOWN = episode(0, 60)
 NAME = KNOWN.episode_id
 OTHER = episode(1, 60, market=ETH)
-MARKETS = {BTC: instrument(), ETH: instrument(ETH)}
+MARKETS: dict[str, Instrument] = {BTC: instrument(), ETH: instrument(ETH)}
 
 
 def calm_floor(policy=GUARDED, **caps) -> DeskFloor:
@@ -238,6 +239,16 @@ def test_an_account_that_is_not_ours_alone_blocks_entries_and_says_why():
     floor.tell(opened(KNOWN), 0)
     (refused,) = floor.refusals()
     assert (refused.reason, refused.detail) == ("account_fault", "foreign position 5 BTC")
+
+
+def test_a_lead_that_trades_a_market_without_our_rules_is_not_followed_there_and_the_session_goes_on():
+    floor = calm_floor(FOLLOW)
+    strange = episode(0, 60, market=Market("SOL/USDT:USDT"))
+    for event in (opened(strange), closed(strange)):
+        (record,) = floor.tell(event, 0)
+        assert isinstance(record, Hold)
+        assert (record.reason, dict(record.numbers)) == ("market_not_traded", {"market": "SOL/USDT:USDT"})
+    assert orders_in(floor.tell(opened(KNOWN), 0))
 
 
 def test_an_approval_is_recorded_before_its_order():
