@@ -86,7 +86,6 @@ class VenueBooks:
 
     def free(self) -> int:
         """Equity that backs no position and no opening order; cross margin, may be negative."""
-        self.use(VenueModel.CROSS_MARGIN)
         backed = 0
         for (market, leg), held in self.account.legs.items():
             side = Side.LONG if held.quantity > 0 else Side.SHORT

@@ -164,6 +164,7 @@ def _margin_refusal(books: VenueBooks, ask: PlaceAsk, leg: Leg) -> VenueRefusal 
     needed = books.margin(ask.market, price, added, buys=ask.buys)
     needed += fee(books.account.notional(ask.market, price, ask.quantity), books.rules.taker_fee)
     free = books.free()
+    books.use(VenueModel.CROSS_MARGIN)
     if needed > free:
         return books.refuse(VenueRule.INSUFFICIENT_MARGIN, "the margin is not enough", needed=needed, free=free)
     return None

@@ -76,6 +76,8 @@ class VenueEngine(VenueReads):
             is_later = at_ms > books.now_ms
             books.now_ms = at_ms
             self._happen(at_ms)
+            if books.hidden:
+                books.hidden = {key: until for key, until in books.hidden.items() if until[0] > at_ms}
             if is_later and at_ms % FUNDING_INTERVAL_MS == 0 and books.account.legs:
                 self._pay_funding(at_ms)
 

@@ -1,6 +1,6 @@
 """What can be asked about a virtual account: by a client, without what a fault hides, and by a judge, with all of it.
 
-Nothing here changes the account.
+Nothing here changes the account; a look-up that a rule decides only notes the rule.
 """
 
 from __future__ import annotations
@@ -165,9 +165,4 @@ class VenueReads:
 
     def _is_hidden(self, venue_order_id: str, call: VenueCall) -> bool:
         hidden = self._books.hidden.get(venue_order_id)
-        if hidden is None:
-            return False
-        if hidden[0] <= self.now_ms:
-            del self._books.hidden[venue_order_id]
-            return False
-        return call in hidden[1]
+        return hidden is not None and self.now_ms < hidden[0] and call in hidden[1]
