@@ -12,7 +12,7 @@ from copytrade_core.flow import Desk, FlowState, fresh_state
 from copytrade_core.ledger.post import opened_book
 from copytrade_core.model.alert import Alert, AlertKind
 from copytrade_core.model.broker import Broker
-from copytrade_core.model.event import Event, OrderNotPlaced, OrderRejected
+from copytrade_core.model.event import AFTER_BLOCKED_ADD, Event, OrderNotPlaced, OrderRejected
 from copytrade_core.model.intent import IntentKind
 from copytrade_core.model.order_row import OrderRow, OrderState
 from copytrade_core.model.outcome import Accepted, DefiniteReject, Exists, RejectReason, Unknown
@@ -240,6 +240,13 @@ class Runner:
         )
         self._memory.tell(event, self._desk, rows=(moved(row, OrderState.NOT_PLACED, why),))
 
+    def _skip_adds(self, episode_id: str) -> None:
+        """After one blocked add the others of its episode that wait to leave are not tried in this pass."""
+        for row in self._memory.live:
+            order = row.order
+            if row.state is OrderState.PLANNED and (order.kind, order.episode_id) == (IntentKind.ADD, episode_id):
+                self._give_back(row, AFTER_BLOCKED_ADD)
+
     def _rejected(self, row: OrderRow, outcome: DefiniteReject) -> None:
         order = row.order
         event = OrderRejected(
@@ -251,6 +258,8 @@ class Runner:
         )
         final = moved(row, OrderState.REJECTED, f"{outcome.reason} {outcome.code}: {outcome.message}")
         self._memory.tell(event, self._desk, rows=(final,))
+        if order.kind is IntentKind.ADD:
+            self._skip_adds(order.episode_id)
         if (alarming := _ALARMING.get(outcome.reason)) is not None:
             self._panel.stop_new_orders(f"{outcome.reason} {outcome.code}")
             self._memory.alert(alarming, order.market, f"{outcome.reason} {outcome.code}: {outcome.message}")

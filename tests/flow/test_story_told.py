@@ -142,7 +142,7 @@ def changed(known, minutes):
 KNOWN = episode(0, 60)
 
 
-def test_live_runner_does_not_close_without_strategy_close_intent():
+def test_the_story_closes_nothing_without_a_close_intent():
     floor = Floor(FOLLOW)
     floor.tell(opened(KNOWN), 0)
     floor.bar(0, 100_000, 100_000, 100_000, 100_000)
@@ -166,7 +166,7 @@ def test_live_runner_does_not_close_without_strategy_close_intent():
 LADDER = ladder("0.4", ("0.01", "0.2"), ("0.01", "0.2"), ("0.01", "0.2"))
 
 
-def test_live_executor_stops_dca_intents_after_first_blocked_dca():
+def test_the_story_stops_adds_after_the_first_that_risk_blocks():
     floor = Floor(replace(FOLLOW, ladder=LADDER), equity=700)
     floor.tell(opened(KNOWN), 0)
     floor.bar(0, 100_000, 100_000, 100_000, 100_000)

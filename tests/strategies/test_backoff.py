@@ -15,7 +15,7 @@ from tests.trading_floor import FOLLOW, at_ms, closed, episode, fill, holding, l
 SPEC = BackoffSpec(failures_max=3, cooldown_s=60)
 
 
-def test_strategy_owned_backoff_blocks_retry_storms_and_resets_on_fill():
+def test_the_brake_blocks_a_storm_of_signals_and_resets_on_fill():
     strategy, state = living(FOLLOW), FRESH
     asked = 0
     for second in range(60):

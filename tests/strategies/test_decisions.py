@@ -107,7 +107,8 @@ def moments(draw):
         )
     )
     mark = draw(st.none() | st.integers(95_000, 105_000))
-    return event, view(mark=mark, minutes=when, holding=held)
+    pending = draw(st.sampled_from([(), ("stop",), ("take_profit",), ("source_close",), ("stop", "take_profit")]))
+    return event, view(mark=mark, minutes=when, holding=held, pending=pending)
 
 
 # Random moments alone rarely trade; most sequences begin with a filled base leg.
