@@ -180,11 +180,6 @@ def symbol_row(market: VenueMarket) -> Row:
     """One market of `exchangeInfo`. Documented: the precisions are not the grid; the filters are."""
     rules = market.instrument
     base, quote = rules.market.partition(":")[0].split("/")
-    lot: Row = {
-        "stepSize": plain(rules.step_size),
-        "maxQty": _QUANTITY_MAX,
-        "minQty": plain(rules.quantity(max(1, rules.min_quantity))),
-    }
     return {
         "symbol": market.symbol,
         "pair": market.symbol,
@@ -206,18 +201,7 @@ def symbol_row(market: VenueMarket) -> Row:
         "triggerProtect": "0.0500",
         "liquidationFee": "0.012500",
         "marketTakeBound": "0.05",
-        "filters": [
-            {
-                "filterType": "PRICE_FILTER",
-                "minPrice": plain(rules.tick_size),
-                "maxPrice": "100000000",
-                "tickSize": plain(rules.tick_size),
-            },
-            {"filterType": "LOT_SIZE", **lot},
-            {"filterType": "MARKET_LOT_SIZE", **lot},
-            {"filterType": "MAX_NUM_ORDERS", "limit": 200},
-            {"filterType": "MIN_NOTIONAL", "notional": money_plain(rules.min_notional)},
-        ],
+        "filters": _filters(rules),
         "orderTypes": ["LIMIT", "MARKET", "STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET"],
         "timeInForce": ["GTC", "IOC", "FOK", "GTX", "GTD"],
     }
@@ -267,6 +251,19 @@ def _asked(order: EngineOrder, instrument: Instrument) -> tuple[str, str, str]:
             return "0", "GTC", "MARKET"
         case StopStyle():
             return "0", "GTC", "STOP_MARKET"
+
+
+def _filters(rules: Instrument) -> list[Row]:
+    tick, step = plain(rules.tick_size), plain(rules.step_size)
+    least = plain(rules.quantity(max(1, rules.min_quantity)))
+    lot: Row = {"stepSize": step, "maxQty": _QUANTITY_MAX, "minQty": least}
+    return [
+        {"filterType": "PRICE_FILTER", "minPrice": tick, "maxPrice": "100000000", "tickSize": tick},
+        {"filterType": "LOT_SIZE", **lot},
+        {"filterType": "MARKET_LOT_SIZE", **lot},
+        {"filterType": "MAX_NUM_ORDERS", "limit": 200},
+        {"filterType": "MIN_NOTIONAL", "notional": money_plain(rules.min_notional)},
+    ]
 
 
 def _position_side(side: Side | None) -> str:

@@ -9,11 +9,13 @@ import hashlib
 import hmac
 from urllib.parse import unquote_plus
 
+from copytrade_core.edges.standins.plain_numbers import count_of
 from copytrade_core.edges.standins.venue_dialect import VenueError, VenueRequest
 from copytrade_core.virtual_exchange.venue_rules import Basis
 
 CLOCK_GAP_S_MAX = 60
 """Documented: a request whose Timestamp is further than this from the venue's clock is refused."""
+EXPIRY_HEADER = "x-gate-exptime"
 _HEADERS = ("KEY", "Timestamp", "SIGN")
 _READS = ("GET",)
 _DIGITS_MAX = 12
@@ -36,6 +38,8 @@ def gate_denied(request: VenueRequest) -> VenueError | None:
         return _refused(403, "REQUEST_EXPIRED", message, Basis.OBSERVED)
     if not hmac.compare_digest(gate_signature(request, key.secret), request.headers["sign"]):
         return _refused(401, "INVALID_SIGNATURE", "Signature mismatch", Basis.OBSERVED)
+    if _is_late(request):
+        return _refused(403, "REQUEST_EXPIRED", "request is past its x-gate-exptime", Basis.ASSUMED)
     if not key.can_trade and request.method not in _READS:
         return _refused(403, "READ_ONLY", "API key has read only permission", Basis.DOCUMENTED)
     return None
@@ -53,6 +57,12 @@ def gate_signature(request: VenueRequest, secret: str) -> str:
         )
     )
     return hmac.new(secret.encode(), text.encode(), hashlib.sha512).hexdigest()
+
+
+def _is_late(request: VenueRequest) -> bool:
+    """Documented: a request that names the last instant of its use is refused after it; the label is assumed."""
+    last_ms = request.headers.get(EXPIRY_HEADER, "")
+    return bool(last_ms) and (count_of(last_ms) or 0) < request.now_ms
 
 
 def _is_seconds(text: str) -> bool:

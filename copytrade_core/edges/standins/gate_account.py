@@ -80,6 +80,14 @@ def set_leverage(request: VenueRequest, engine: VenueEngine) -> Answer:
     return Success(payload=_one_or_two([row | shown for row in _legs(request, engine, market)]))
 
 
+def set_dual_leverage(request: VenueRequest, engine: VenueEngine) -> Answer:
+    """`POST futures/usdt/dual_comp/positions/{contract}/leverage`: always a list (documented), dual mode or not."""
+    done = set_leverage(request, engine)
+    if not isinstance(done, Success):
+        return done
+    return Success(payload=done.payload if isinstance(done.payload, list) else [done.payload])
+
+
 def account_detail(request: VenueRequest, _engine: VenueEngine) -> Answer:
     """`GET account/detail`: the user and the key's addresses."""
     return Success(payload=detail_row(request.key))

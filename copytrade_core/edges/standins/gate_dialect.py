@@ -107,6 +107,13 @@ _ROUTES: tuple[Route, ...] = (
         _OBSERVED,
         gate_account.set_leverage,
     ),
+    _signed(
+        "POST",
+        f"{FUTURES}/dual_comp/positions/{{contract}}/leverage",
+        VenueCall.SET_LEVERAGE,
+        _DOCUMENTED,
+        gate_account.set_dual_leverage,
+    ),
     _signed("POST", f"{FUTURES}/orders", VenueCall.SUBMIT, _FIXTURE, gate_trade.create_order),
     _signed("GET", f"{FUTURES}/orders", VenueCall.OPEN_ORDERS, _FIXTURE, gate_trade.orders),
     _signed("GET", f"{FUTURES}/orders_timerange", VenueCall.ORDERS, _ASSUMED, gate_trade.orders_timerange),

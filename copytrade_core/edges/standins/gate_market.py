@@ -99,6 +99,7 @@ def _ticker(engine: VenueEngine, market: VenueMarket) -> Row:
     instrument = market.instrument
     mark = engine.mark(instrument.market)
     first_ms = max(engine.feed.starts_ms(instrument.market), engine.now_ms - DAY_MS)
+    opens = engine.feed.price(instrument.market, first_ms)
     low, high = engine.feed.range(instrument.market, first_ms, engine.now_ms) or (mark, mark)
     price = plain(instrument.price(mark))
     return {
@@ -108,8 +109,8 @@ def _ticker(engine: VenueEngine, market: VenueMarket) -> Row:
         "index_price": price,
         "lowest_ask": price,
         "highest_bid": plain(instrument.price(Ticks(max(1, mark - 1)))),
-        "low_24h": plain(instrument.price(low)),
-        "high_24h": plain(instrument.price(high)),
+        "low_24h": plain(instrument.price(min(low, opens))),
+        "high_24h": plain(instrument.price(max(high, opens))),
         "change_percentage": "0",
         "total_size": "0",
         "volume_24h": "0",
