@@ -12,10 +12,10 @@ from decimal import Decimal, InvalidOperation
 
 from copytrade_core.edges.standins.control import SetTime, VirtualClock
 from copytrade_core.edges.standins.venue_control import ChangeKey, FlipMode, ForeignOrder, ForeignPosition, Inject
-from copytrade_core.edges.standins.venue_dialect import StandinKey, VenueDialect
+from copytrade_core.edges.standins.venue_dialect import StandinKey, VenueDialect, VenueRequest
 from copytrade_core.edges.standins.venue_ledger import FaultLine, VenueLedger, ledger_of
 from copytrade_core.edges.standins.venue_requests import RouteTable
-from copytrade_core.edges.standins.venue_setup import VenueSetup, cash_of, fake_key, markets_of, paths_of
+from copytrade_core.edges.standins.venue_setup import KeySetup, VenueSetup, cash_of, fake_key, markets_of, paths_of
 from copytrade_core.model.errors import BadInput, Where
 from copytrade_core.model.instrument import Instrument, Market
 from copytrade_core.model.intent import LimitStyle, MarketStyle
@@ -24,7 +24,7 @@ from copytrade_core.model.venue import VenueMarket
 from copytrade_core.virtual_exchange.fault_json import faults_from_json
 from copytrade_core.virtual_exchange.faults import VenueFault, VenueFaultBook
 from copytrade_core.virtual_exchange.feeds import PriceFeed, ScriptedPath
-from copytrade_core.virtual_exchange.venue_ask import PlaceAsk, VenueRefusal
+from copytrade_core.virtual_exchange.venue_ask import PlaceAsk, VenueCall, VenueRefusal
 from copytrade_core.virtual_exchange.venue_engine import VenueEngine
 from copytrade_core.virtual_exchange.venue_rules import Basis, VenueRule
 
@@ -152,7 +152,7 @@ def begun(setup: VenueSetup, ground: Ground) -> VenueRun:
 
     Raises:
         BadInput: no prices for a market, prices that end before the run does, an unknown option or fault, an error
-            table with a hole.
+            table with a hole, a market that the venue's list cannot show.
     """
     dialect = ground.dialect_of(setup.options)
     _refuse_holes(dialect)
@@ -164,6 +164,7 @@ def begun(setup: VenueSetup, ground: Ground) -> VenueRun:
         cash=cash_of(setup),
         now_ms=setup.now_ms,
     )
+    _refuse_unlistable(dialect, engine)
     if setup.position_mode is not None:
         _ = engine.set_position_mode(setup.position_mode)
     book = VenueFaultBook(faults_from_json(bytes(setup.faults)), seed=setup.seed)
@@ -178,6 +179,25 @@ def _refuse_holes(dialect: VenueDialect) -> None:
             where=Where(field="errors"),
             next_step="Every rule of the engine needs a code and a sentence",
         )
+
+
+def _refuse_unlistable(dialect: VenueDialect, engine: VenueEngine) -> None:
+    """Let the dialect list its markets once: what it cannot word is refused here and not in the middle of a run."""
+    request = VenueRequest(
+        method="GET",
+        path="",
+        query="",
+        body=b"",
+        headers={},
+        parameters={},
+        now_ms=engine.now_ms,
+        key=fake_key(dialect.venue, KeySetup()),
+        place=engine.place,
+        as_of_ms=None,
+    )
+    for route in dialect.routes:
+        if route.call is VenueCall.MARKETS:
+            _ = route.handler(request, engine)
 
 
 def _feed(setup: VenueSetup, ground: Ground, markets: Mapping[Market, VenueMarket]) -> PriceFeed:
