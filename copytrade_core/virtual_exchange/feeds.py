@@ -112,7 +112,8 @@ class ScriptedPath(PriceFeed):
 
     @override
     def price(self, market: Market, at_ms: int) -> Ticks:
-        return self._prices[market][self._index(market, at_ms)]
+        index = self._index(market, at_ms)
+        return self._prices[market][index]
 
     @override
     def range(self, market: Market, from_ms: int, to_ms: int) -> tuple[Ticks, Ticks] | None:
