@@ -44,6 +44,16 @@ search_lead = dg.define_asset_job(
     SEARCHED,
     description="Tries policies on one lead and judges the best; started by a person only, and opens no holdout.",
 )
+preflight_lead = dg.define_asset_job(
+    "preflight_lead",
+    dg.AssetSelection.assets("preflight_result"),
+    description="Rehearses a lead's orders against a stand-in of the venue on loopback; started by a person only.",
+)
+certify_venue = dg.define_asset_job(
+    "certify_venue",
+    dg.AssetSelection.assets("venue_certificate"),
+    description="Writes a venue's certificate for the installed client, against a stand-in on loopback.",
+)
 fetch_market_month = dg.define_asset_job(
     "fetch_market_month",
     dg.AssetSelection.assets("bars", "funding"),
@@ -52,7 +62,15 @@ fetch_market_month = dg.define_asset_job(
 read_lead_lists = dg.define_asset_job(
     "read_lead_lists", dg.AssetSelection.assets("lead_lists"), description="The public lead lists of today."
 )
-JOBS = [poll_history, derive_lead, search_lead, fetch_market_month, read_lead_lists]
+JOBS = [
+    poll_history,
+    derive_lead,
+    search_lead,
+    preflight_lead,
+    certify_venue,
+    fetch_market_month,
+    read_lead_lists,
+]
 
 
 def _keys(instance: dg.DagsterInstance, name: str | None) -> list[str]:

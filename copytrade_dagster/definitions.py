@@ -9,6 +9,8 @@ from copytrade_dagster.defs.leads import assets as leads
 from copytrade_dagster.defs.leads import checks as leads_checks
 from copytrade_dagster.defs.market import assets as market
 from copytrade_dagster.defs.market import checks as market_checks
+from copytrade_dagster.defs.preflight import assets as preflight
+from copytrade_dagster.defs.preflight.checks import PREFLIGHT_CHECKS
 from copytrade_dagster.defs.promotion import assets as promotion
 from copytrade_dagster.defs.promotion.checks import GATE_CHECKS
 from copytrade_dagster.defs.replay import assets as replay
@@ -35,6 +37,8 @@ defs = dg.Definitions(
         search.search_report,
         search.champion_policy,
         search.holdout_result,
+        preflight.venue_certificate,
+        preflight.preflight_result,
         promotion.promotion_evidence,
     ],
     asset_checks=[
@@ -47,6 +51,7 @@ defs = dg.Definitions(
         market_checks.prices_sane,
         evidence_checks.assumptions_stated,
         *SEARCH_CHECKS,
+        *PREFLIGHT_CHECKS,
         *GATE_CHECKS,
     ],
     resources={PLACE: place_resource},

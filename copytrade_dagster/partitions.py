@@ -2,6 +2,8 @@
 
 import dagster as dg
 
+from copytrade_core.model.venue import Venue
+
 LEADS = dg.DynamicPartitionsDefinition(name="lead")
 """A lead's portfolio id; `copytrade track ID` adds one."""
 MARKETS = dg.DynamicPartitionsDefinition(name="market")
@@ -12,3 +14,5 @@ MARKET_MONTHS = dg.MultiPartitionsDefinition({"market": MARKETS, "month": MONTHS
 """Keys read `BTC/USDT:USDT|2026-01`."""
 DAYS = dg.DailyPartitionsDefinition(start_date="2026-01-01", end_offset=1)
 """Days of lead lists."""
+VENUES = dg.StaticPartitionsDefinition([venue.value for venue in Venue])
+"""Venues that orders can be spoken to."""

@@ -173,6 +173,30 @@ class PreflightFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RehearsalFacts:
+    """What would be traded where and by which code, and the newest preflight (None: none was run).
+
+    `venue_digest` is what is certified of the venue today (None = nothing).
+    """
+
+    lead_id: str
+    policy_digest: str
+    code_version: str
+    venue: str
+    venue_digest: str | None
+    preflight: PreflightFacts | None
+
+    @property
+    def preflight_of_this(self) -> PreflightFacts | None:
+        """The preflight, where it is about exactly this policy, venue and code."""
+        found = self.preflight
+        if found is None or self.venue_digest is None:
+            return None
+        about = (found.policy_digest, found.venue, found.venue_digest, found.code_version)
+        return found if about == (self.policy_digest, self.venue, self.venue_digest, self.code_version) else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CandidateFacts:
     """All that the gates of this project's replay steps read about one lead and one policy.
 
@@ -201,3 +225,15 @@ class CandidateFacts:
         if found is None or (found.policy_digest, found.data_digest) != (judged.policy_digest, judged.data_digest):
             return None
         return found
+
+    @property
+    def rehearsal(self) -> RehearsalFacts:
+        """The part that the gates about orders read."""
+        return RehearsalFacts(
+            lead_id=self.lead_id,
+            policy_digest=self.judged.policy_digest,
+            code_version=self.judged.code_version,
+            venue=self.judged.venue,
+            venue_digest=self.judged.venue_digest,
+            preflight=self.preflight,
+        )

@@ -30,7 +30,7 @@ def evaluate(facts: CandidateFacts, contract: Contract, *, now: datetime) -> Map
         overfitting(facts, contract),
         holdout_unspent(facts, contract),
         engine_equivalence(facts, contract),
-        preflight_clean(facts, contract, now=now),
-        restart_clean(facts, contract, now=now),
+        preflight_clean(facts.rehearsal, contract, now=now),
+        restart_clean(facts.rehearsal, contract, now=now),
     )
     return {result.gate: result for result in results}

@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+from copytrade_core.model.bar import PriceOrigin
 from copytrade_core.promotion.contract import Contract
 from copytrade_core.promotion.criteria import Judge, statement
-from copytrade_core.promotion.facts import CandidateFacts, PreflightFacts
+from copytrade_core.promotion.facts import PreflightFacts, RehearsalFacts
 from copytrade_core.promotion.gate_result import Criterion, Gate, GateResult, GateVerdict, result_of
 
 PASS, INCONCLUSIVE = GateVerdict.PASS, GateVerdict.INCONCLUSIVE
@@ -21,10 +22,10 @@ NAMED_MAX = 3
 """How many names a reason lists; the stored result has all."""
 
 
-def preflight_clean(facts: CandidateFacts, contract: Contract, *, now: datetime) -> GateResult:
+def preflight_clean(facts: RehearsalFacts, contract: Contract, *, now: datetime) -> GateResult:
     """Every named scenario and enough simulated seeds kept every invariant, for exactly this policy, venue and code."""
-    judge = Judge(gate=Gate.PREFLIGHT_CLEAN, contract=contract, origin=facts.assumptions.origin)
-    again, found = preflight_command(facts), _of_this(facts)
+    judge = Judge(gate=Gate.PREFLIGHT_CLEAN, contract=contract, origin=PriceOrigin.RECORDED)
+    again, found = preflight_command(facts), facts.preflight_of_this
     unmet = () if found is None else found.scenarios_unmet
     return result_of(
         Gate.PREFLIGHT_CLEAN,
@@ -46,10 +47,10 @@ def preflight_clean(facts: CandidateFacts, contract: Contract, *, now: datetime)
     )
 
 
-def restart_clean(facts: CandidateFacts, contract: Contract, *, now: datetime) -> GateResult:
+def restart_clean(facts: RehearsalFacts, contract: Contract, *, now: datetime) -> GateResult:
     """The session died at enough points and each time went on as if it had not, without an order too many."""
-    judge = Judge(gate=Gate.RESTART_CLEAN, contract=contract, origin=facts.assumptions.origin)
-    again, found = preflight_command(facts), _of_this(facts)
+    judge = Judge(gate=Gate.RESTART_CLEAN, contract=contract, origin=PriceOrigin.RECORDED)
+    again, found = preflight_command(facts), facts.preflight_of_this
     more = f"{again} --seeds {contract.threshold(Gate.PREFLIGHT_CLEAN, 'seeds_count_min').value}"
     numbers = {
         "crash_points_count_min": None if found is None else float(found.crash_points_count),
@@ -75,44 +76,35 @@ def restart_clean(facts: CandidateFacts, contract: Contract, *, now: datetime) -
     )
 
 
-def preflight_command(facts: CandidateFacts) -> str:
+def preflight_command(facts: RehearsalFacts) -> str:
     """What makes the evidence of this module."""
-    return f"copytrade preflight --lead {facts.lead_id} --venue {facts.judged.venue}"
+    return f"copytrade preflight --lead {facts.lead_id} --venue {facts.venue}"
 
 
-def _of_this(facts: CandidateFacts) -> PreflightFacts | None:
-    """The preflight, where it is about exactly the judged policy, venue and code."""
-    found, judged = facts.preflight, facts.judged
-    if found is None or judged.venue_digest is None:
-        return None
-    about = (found.policy_digest, found.venue, found.venue_digest, found.code_version)
-    return found if about == (judged.policy_digest, judged.venue, judged.venue_digest, judged.code_version) else None
-
-
-def _about_this(judge: Judge, facts: CandidateFacts, now: datetime) -> list[Criterion]:
-    found, judged, again = facts.preflight, facts.judged, preflight_command(facts)
-    at_venue = found is not None and (found.venue, found.venue_digest) == (judged.venue, judged.venue_digest)
-    certify = f"copytrade certify --venue {judged.venue}"
+def _about_this(judge: Judge, facts: RehearsalFacts, now: datetime) -> list[Criterion]:
+    found, again = facts.preflight, preflight_command(facts)
+    at_venue = found is not None and (found.venue, found.venue_digest) == (facts.venue, facts.venue_digest)
+    certify = f"copytrade certify --venue {facts.venue}"
     asked = [
         (
             "of_this_policy",
-            found is not None and found.policy_digest == judged.policy_digest,
+            found is not None and found.policy_digest == facts.policy_digest,
             "the preflight was of another policy",
         ),
         (
             "by_this_code",
-            found is not None and found.code_version == judged.code_version,
+            found is not None and found.code_version == facts.code_version,
             "the preflight was of other code than this version",
         ),
         (
             "at_this_venue",
             at_venue,
-            f"{judged.venue} is not certified"
-            if judged.venue_digest is None
+            f"{facts.venue} is not certified"
+            if facts.venue_digest is None
             else "the preflight was of another venue, or of what was certified of it before",
         ),
     ]
-    uncertified = judged.venue_digest is None
+    uncertified = facts.venue_digest is None
     return [
         *(
             statement(
@@ -138,7 +130,7 @@ def _young(judge: Judge, found: PreflightFacts | None, now: datetime, again: str
     return replace(compared, verdict=INCONCLUSIVE)
 
 
-def _by_itself(facts: CandidateFacts) -> Criterion:
+def _by_itself(facts: RehearsalFacts) -> Criterion:
     injected = () if facts.preflight is None else facts.preflight.injected
     return statement(
         name="nothing_injected",
@@ -149,7 +141,7 @@ def _by_itself(facts: CandidateFacts) -> Criterion:
     )
 
 
-def _all_scenarios(facts: CandidateFacts) -> Criterion:
+def _all_scenarios(facts: RehearsalFacts) -> Criterion:
     found = facts.preflight
     complete = found is not None and found.scenarios_count > 0 and not found.scenarios_missing
     missing = "every one" if found is None or not found.scenarios_count else _named(found.scenarios_missing)

@@ -11,7 +11,7 @@ from copytrade_dagster.definitions import defs
 from copytrade_dagster.definitions_live import defs as live_defs
 from copytrade_dagster.defs.promotion.checks import GATE_CHECKS
 
-BULK = {"bars", "funding", "instruments", "lead_lists"}
+BULK = {"bars", "funding", "instruments", "lead_lists", "venue_certificate"}
 """Not partitioned by lead; everything a gate rests on is."""
 
 
@@ -33,7 +33,16 @@ def test_every_asset_says_what_it_is_and_who_owns_it():
     for definitions in (defs, live_defs):
         for node in graph(definitions).asset_nodes:
             assert node.description, node.key
-            assert node.group_name in {"leads", "sources", "market", "evidence", "replay", "search", "live"}
+            assert node.group_name in {
+                "leads",
+                "sources",
+                "market",
+                "evidence",
+                "replay",
+                "search",
+                "preflight",
+                "live",
+            }
             if node.is_materializable:
                 assert node.owners, node.key
                 assert node.code_version, node.key
@@ -64,6 +73,8 @@ def test_the_gates_are_checks_of_the_last_asset():
             Gate.OVERFITTING,
             Gate.HOLDOUT_UNSPENT,
             Gate.ENGINE_EQUIVALENCE,
+            Gate.PREFLIGHT_CLEAN,
+            Gate.RESTART_CLEAN,
         )
     }
 

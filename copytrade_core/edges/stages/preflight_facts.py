@@ -10,11 +10,14 @@ from datetime import datetime
 
 import msgspec
 
+from copytrade_core.edges.stages.policies import load_policy
 from copytrade_core.edges.stages.workplace import Workplace
 from copytrade_core.model.digest import digest_of
 from copytrade_core.model.errors import StoreFault, Where
 from copytrade_core.model.venue import Venue
-from copytrade_core.promotion.facts import PreflightFacts
+from copytrade_core.promotion.facts import PreflightFacts, RehearsalFacts
+from copytrade_core.promotion.gate_result import Gate, GateResult
+from copytrade_core.promotion.gates_preflight import preflight_clean, restart_clean
 
 CERTIFICATE, RESULT = "venue_certificate", "preflight_result"
 """Assets: the first by venue, the second by lead."""
@@ -57,3 +60,23 @@ def preflight_facts(place: Workplace, lead_id: str) -> PreflightFacts | None:
         where = Where(file=f"{RESULT}/{lead_id}", field=GATE_FACTS)
         raise StoreFault(f"the preflight result has no facts for gates: {error}", where=where) from error
     return replace(found, made_at=made_at)
+
+
+def rehearsal_gate(place: Workplace, lead_id: str, gate: Gate) -> GateResult:
+    """One gate about orders, asked of the stored preflight and the policy, venue and code of today.
+
+    Raises:
+        BadConfig: the policy or the contract cannot be read.
+        StoreFault: stored bytes were changed.
+    """
+    venue = place.settings.preflight.venue
+    facts = RehearsalFacts(
+        lead_id=lead_id,
+        policy_digest=digest_of(load_policy(place.settings.policies[place.settings.main_policy])),
+        code_version=place.code_version,
+        venue=venue,
+        venue_digest=venue_digest(place, venue),
+        preflight=preflight_facts(place, lead_id),
+    )
+    ask = preflight_clean if gate is Gate.PREFLIGHT_CLEAN else restart_clean
+    return ask(facts, place.contract(), now=place.now())

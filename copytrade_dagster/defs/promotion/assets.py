@@ -16,7 +16,15 @@ from copytrade_dagster.resources import PLACE, place_of
 @dg.asset(
     group_name="live",
     partitions_def=LEADS,
-    deps=[evidence_report, split_manifest, "round_trips", "equity", "search_report", "holdout_result"],
+    deps=[
+        evidence_report,
+        split_manifest,
+        "round_trips",
+        "equity",
+        "search_report",
+        "holdout_result",
+        "preflight_result",
+    ],
     owners=OWNERS,
     kinds=DOCUMENT,
     code_version=CODE_VERSION,

@@ -29,6 +29,8 @@ DESCRIPTIONS: Mapping[Gate, str] = {
     Gate.OVERFITTING: "More than the luck of the best of all trials on this data. If not: search, or do not promote.",
     Gate.HOLDOUT_UNSPENT: "Holdout opened for no other candidate, ledger whole. If not: wait for new signals.",
     Gate.ENGINE_EQUIVALENCE: "Both engines gave the same fills for this policy here. If not: search again, report it.",
+    Gate.PREFLIGHT_CLEAN: "Scenarios and seeds kept every invariant for this policy, venue, code. If not: preflight.",
+    Gate.RESTART_CLEAN: "Killed anywhere, the session went on as if not, no order twice. If not: preflight again.",
 }
 
 
