@@ -129,7 +129,7 @@ class Trade:
         ids = [order.client_order_id for order in ledger.orders]
         assert len(set(ids)) == len(ids)
         intents = Counter((rows[str(each)].order.episode_id, rows[str(each)].order.leg) for each in ids)
-        assert set(intents.values()) == {1}, "one order per intent"
+        assert set(intents.values()) <= {1}, "one order per intent, or none that never left"
         assert sum(rows[str(each)].order.reduce_only for each in ids) <= 1, "one close"
         assert ledger.positions == ()
         at_venue = {order.client_order_id: order.filled for order in ledger.orders}
