@@ -105,8 +105,8 @@ def order_of(unified: Row, table: MarketTable) -> VenueOrder:
     side = text(unified, "side")
     if status is None or side not in ("buy", "sell"):
         raise BadAnswer(f"status {unified.get('status')!r} of a {side!r} order", where=Where(field="status"))
-    quantity = table.steps(number(unified, "amount"), market, "amount")
-    filled = table.steps(number(unified, "filled"), market, "filled")
+    quantity = table.steps(_not_negative(unified, "amount"), market, "amount")
+    filled = table.steps(_not_negative(unified, "filled"), market, "filled")
     if filled > quantity:
         raise BadAnswer(f"{filled} of {quantity} steps filled", where=Where(field="filled"))
     if status is VenueOrderStatus.OPEN and filled:
@@ -121,6 +121,14 @@ def order_of(unified: Row, table: MarketTable) -> VenueOrder:
         filled=filled,
         created_at_ms=epoch_ms(unified, "timestamp"),
     )
+
+
+def _not_negative(unified: Row, key: str) -> Decimal:
+    # ccxt subtracts what is left from the amount, whatever the venue said.
+    value = number(unified, key)
+    if value < 0:
+        raise BadAnswer(f"{value} is negative", where=Where(field=key))
+    return value
 
 
 def _market_of(unified: Row, table: MarketTable) -> VenueMarket:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from http.server import ThreadingHTTPServer
@@ -76,3 +77,11 @@ def broker_at(credentials: Credentials) -> Callable[..., CcxtBroker]:
 def facts() -> Path:
     """The folder of committed facts about what the pinned client sends."""
     return Path(__file__).parent / "facts"
+
+
+@pytest.fixture
+def unused_port() -> int:
+    """A port of this machine on which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
