@@ -79,7 +79,7 @@ def klines(request: VenueRequest, engine: VenueEngine) -> Answer:
         engine.feed,
         market.instrument.market,
         interval_ms=interval_ms,
-        from_ms=start_ms or max(0, until_ms - rows * interval_ms),
+        from_ms=start_ms or max(0, until_ms // interval_ms - rows) * interval_ms,
         to_ms=until_ms - interval_ms + 1,
     )
     chosen = bars[:rows] if start_ms else bars[-rows:]

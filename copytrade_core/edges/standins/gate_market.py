@@ -63,7 +63,7 @@ def candlesticks(request: VenueRequest, engine: VenueEngine) -> Answer:
     to_s, limit = read
     if to_s is None or limit is None or not 1 <= limit <= CANDLES_MAX:
         return invalid(InvalidRequest.UNREADABLE, "limit")
-    from_s = count_of(given.get("from") or str(max(0, to_s - limit * interval_s)))
+    from_s = count_of(given.get("from") or str(max(0, to_s // interval_s - limit) * interval_s))
     if from_s is None or (to_s - from_s) // interval_s > CANDLES_MAX:
         return invalid(InvalidRequest.UNREADABLE, "from")
     return Success(payload=_candles(request, engine, market, interval_s, (from_s, to_s)))
