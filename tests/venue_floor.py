@@ -14,7 +14,7 @@ from copytrade_core.model.side import Side
 from copytrade_core.model.units import FundingRate, Ppm, Steps, Ticks
 from copytrade_core.model.venue import VenueMarket
 from copytrade_core.virtual_exchange.feeds import PriceFeed, ScriptedPath
-from copytrade_core.virtual_exchange.venue_ask import PLAIN, EngineOrder, Placed, PlaceAsk, PlaceTerms, VenueRefusal
+from copytrade_core.virtual_exchange.venue_ask import PLAIN, EngineOrder, PlaceAsk, Placed, PlaceTerms, VenueRefusal
 from copytrade_core.virtual_exchange.venue_engine import VenueEngine
 from copytrade_core.virtual_exchange.venue_rule_sets import BINANCE, BINGX
 from copytrade_core.virtual_exchange.venue_rules import VenueRules

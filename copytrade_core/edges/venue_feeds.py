@@ -16,6 +16,7 @@ out. A table (one market per file) has the columns of a kline file. Prices off t
 
 from __future__ import annotations
 
+import io
 import os
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -164,7 +165,8 @@ def _instrument(instruments: Mapping[Market, Instrument], market: Market, path: 
 
 def _arrays(path: Path) -> dict[str, NDArray[Any]]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # Not by path: numpy leaves the file open when it is no archive.
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
         raise BadInput(f"The NPZ cannot be read: {error}", where=Where(file=str(path))) from error

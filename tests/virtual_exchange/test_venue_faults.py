@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,7 +18,7 @@ from copytrade_core.virtual_exchange.venue_ask import VenueCall
 from tests.trading_floor import BTC
 
 SUBMIT, ORDER = VenueCall.SUBMIT, VenueCall.ORDER
-VALUES = {
+VALUES: dict[str, Any] = {
     "code": "101204",
     "message": "no",
     "status": 503,
@@ -38,8 +39,9 @@ VALUES = {
 def usable(kind: VenueFaultKind, **more) -> VenueFault:
     """The plainest fault of a kind."""
     form = FORMS[kind]
-    call = None if form.calls == ALL else sorted(form.calls)[0]
-    return VenueFault(kind=kind, **{"call": call, **{name: VALUES[name] for name in form.needs}, **more})
+    call = None if form.calls == ALL else min(form.calls)
+    given: dict[str, Any] = {"call": call} | {name: VALUES[name] for name in form.needs} | more
+    return VenueFault(kind=kind, **given)
 
 
 def kinds(due) -> list[VenueFaultKind]:
@@ -107,8 +109,9 @@ def test_a_reduce_only_refusal_waits_for_an_order_that_closes():
 
 def test_a_postponed_fault_was_not_met_and_comes_back():
     book = VenueFaultBook([usable(VenueFaultKind.RESET, call=ORDER, count=2)], seed=0)
+    (fault,) = book.waiting()
     for _ in range(3):
-        (fault,) = book.due(ORDER)
+        assert book.due(ORDER) == (fault,)
         book.postpone(fault)
         assert book.met() == ()
     assert [len(book.due(ORDER)) for _ in range(3)] == [1, 1, 0]

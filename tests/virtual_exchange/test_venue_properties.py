@@ -1,4 +1,4 @@
-"""What holds at a virtual venue after any sequence of asks: money and positions are conserved, ids are unique, state survives.
+"""What holds at a virtual venue after any sequence of asks: money, positions, ids, and state that survives.
 
 Every sequence runs at two accounts: one of them is dumped and loaded again after each step.
 """
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from copytrade_core.model.side import Side
 from copytrade_core.model.units import Ppm, Steps
 from copytrade_core.model.venue import PositionMode, VenueOrderStatus
-from copytrade_core.virtual_exchange.venue_ask import PLAIN, PartialCut, Placed, PlaceAsk, VenueCall
+from copytrade_core.virtual_exchange.venue_ask import PLAIN, PartialCut, PlaceAsk, Placed, VenueCall
 from copytrade_core.virtual_exchange.venue_engine import FUNDING_INTERVAL_MS, VenueEngine
 from copytrade_core.virtual_exchange.venue_rule_sets import BINANCE, BINGX, GATE
 from copytrade_core.virtual_exchange.venue_rules import IdUniqueness

@@ -1,7 +1,8 @@
-"""The in-process broker: each fault looks to a client as it would at a real venue, and at the venue it did what it says."""
+"""The in-process broker: what each fault looks like to a client, and what it did at the venue."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import cast
 
@@ -97,7 +98,7 @@ def fault(kind: VenueFaultKind, call: VenueCall | None = None, **more) -> VenueF
     return VenueFault(kind=kind, call=call, **more)
 
 
-def reads(client: VirtualBroker) -> dict[VenueCall, object]:
+def reads(client: VirtualBroker) -> dict[VenueCall, Callable[[], object]]:
     return {
         C.MARKETS: client.markets,
         C.POSITIONS: client.positions,
@@ -180,7 +181,7 @@ def test_a_read_without_an_answer_is_unavailable_and_never_empty(kind, more, why
     for call in reads(broker()):
         venue = engine()
         client = broker(fault(kind, call, **more), venue=venue)
-        answer = cast("object", reads(client)[call]())
+        answer = reads(client)[call]()
         assert answer == Unavailable(call=call.value, why=why)
         assert venue.now_ms - START_MS == cost_ms
         assert not isinstance(reads(client)[call](), Unavailable), "the fault is over"
