@@ -20,7 +20,7 @@ from copytrade_core.risk.exposure import Commitment
 from tests.desk_floor import CALM_CAPS, DeskFloor, World, orders_in
 from tests.trading_floor import BTC, ETH, FOLLOW, closed, episode, instrument, ladder, opened, usdt
 
-LADDER = ladder("0.4", ("0.01", "0.2"), ("0.01", "0.4"))
+LADDER = ladder("0.4", ("0.005", "0.2"), ("0.005", "0.4"))
 POLICY = replace(
     FOLLOW,
     ladder=LADDER,
@@ -89,9 +89,9 @@ class Truth:
         self.venue.unresolved.discard(order.client_order_id)
 
     def commitments(self) -> list[Commitment]:
-        """Held at cost, and the worst case of what every living entry has left."""
+        """Held at the mark, which stands still, and the worst case of what every living entry has left."""
         found = [
-            Commitment(market=held.market, side=held.side, notional=held.cost)
+            Commitment(market=held.market, side=held.side, notional=instrument().notional(100_000, held.quantity))
             for held in self.floor.state.book.holdings.values()
         ]
         for order in self.open_orders():
@@ -224,11 +224,11 @@ def test_a_part_that_fills_after_its_order_was_taken_back_is_not_reserved_twice(
     rung = floor.resting("rung1")
     floor.world.alive = {rung.client_order_id}
     floor.tell(closed(LIVES[0]), 5)
-    floor.fill(rung, 99, price=99_000)
+    floor.fill(rung, 99, price=99_500)
     (left,) = floor.state.taken_back.values()
     assert (left.quantity, left.worst_notional) == (
         rung.quantity - 99,
-        usdt(200) * (rung.quantity - 99) // rung.quantity,
+        ceil_div(usdt(200) * (rung.quantity - 99), rung.quantity),
     )
-    floor.fill(rung, rung.quantity - 99, price=99_000)
+    floor.fill(rung, rung.quantity - 99, price=99_500)
     assert floor.state.taken_back == {}
