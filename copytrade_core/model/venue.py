@@ -60,7 +60,10 @@ class VenueOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VenueFill:
-    """One trade of ours at the venue; `fee` is money paid (negative: a rebate)."""
+    """One trade of ours at the venue; `fee` is money paid (negative: a rebate).
+
+    `trade_id` is the venue's and may be unique only within its market (Binance).
+    """
 
     trade_id: str
     venue_order_id: str
@@ -71,6 +74,11 @@ class VenueFill:
     fee: Money
     is_maker: bool
     time_ms: int
+
+    @property
+    def fill_id(self) -> str:
+        """What the trade is called in the journal, unique for the account."""
+        return f"{self.market}|{self.trade_id}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

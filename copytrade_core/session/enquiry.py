@@ -194,7 +194,7 @@ class Enquiry:
         return any(
             fill.venue_order_id not in ours
             and fill.buys == row.order.buys
-            and not self._memory.has_posted(fill.trade_id)
+            and not self._memory.has_posted(fill.fill_id)
             for fill in fills
         )
 
@@ -227,7 +227,7 @@ class Enquiry:
         ours = {row.venue_order_id: row.order.client_order_id for row in live if row.venue_order_id is not None}
         for trade in fills:
             client_order_id = ours.get(trade.venue_order_id)
-            if client_order_id is not None and not self._memory.has_posted(trade.trade_id):
+            if client_order_id is not None and not self._memory.has_posted(trade.fill_id):
                 self._post(trade, self._memory.row(client_order_id))
 
     def _post(self, trade: VenueFill, row: OrderRow) -> None:
@@ -235,11 +235,11 @@ class Enquiry:
         if not row.order.kind.is_entry and (held is None or trade.quantity > held.quantity):
             what = f"trade {trade.trade_id} closes more than the ledger holds"
             self._panel.stop_new_orders(what)
-            self._memory.set_aside(trade.trade_id, row, trade.quantity)
+            self._memory.set_aside(trade.fill_id, row, trade.quantity)
             self._memory.alert(AlertKind.LEDGER_MISMATCH, trade.trade_id, what)
             return
         event = OrderFilled(fill=fill_of(trade, row.order))
-        self._memory.fill(event, self._desk, row=row, trade_id=trade.trade_id)
+        self._memory.fill(event, self._desk, row=row, fill_id=trade.fill_id)
 
 
 def _works(row: OrderRow) -> bool:

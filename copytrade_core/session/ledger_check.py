@@ -134,7 +134,7 @@ class LedgerCheck:
             return
         for share in shares:
             event = OrderFilled(fill=fill_of_foreign_close(share.trade, share.holding, share.quantity))
-            self._memory.tell(event, self._desk, trade_id=share.fill_id)
+            self._memory.tell(event, self._desk, fill_id=share.fill_id)
         self._memory.alert(AlertKind.FOREIGN_ORDER, market, "someone else closed our position; its fills are posted")
 
     def _is_flat(self, market: Market, side: Side) -> bool:
@@ -157,7 +157,7 @@ class LedgerCheck:
             for fill in fills
             if fill.buys is side.exit_buys
             and fill.venue_order_id not in ours
-            and not self._memory.has_posted(fill.trade_id)
+            and not self._memory.has_posted(fill.fill_id)
         ]
 
     def _give_up_on(self, market: Market, side: Side, held: list[Holding]) -> None:

@@ -64,12 +64,12 @@ class SessionMemory:
         """The row of one order as it is now."""
         return self._rows[client_order_id]
 
-    def has_posted(self, trade_id: str) -> bool:
-        """Whether a trade of the venue is in the book."""
-        return trade_id in self._fill_ids
+    def has_posted(self, fill_id: str) -> bool:
+        """Whether a trade of the venue, by its `fill_id`, is in the book."""
+        return fill_id in self._fill_ids
 
     def tell(
-        self, event: Event, desk: Desk, *, rows: Iterable[OrderRow] = (), trade_id: str | None = None, cursor: str = ""
+        self, event: Event, desk: Desk, *, rows: Iterable[OrderRow] = (), fill_id: str | None = None, cursor: str = ""
     ) -> None:
         """One flow step: the event, what the strategy wished, and the rows that changed with it, in one commit.
 
@@ -77,7 +77,7 @@ class SessionMemory:
             event: what happened.
             desk: who is asked along the way; its sink is this session's outbox.
             rows: rows that the same occurrence changed.
-            trade_id: the venue's trade behind an `OrderFilled`.
+            fill_id: the id of the venue's trade behind an `OrderFilled`.
             cursor: how far the feed has been told.
 
         Raises:
@@ -103,22 +103,22 @@ class SessionMemory:
                 state=None if step.state is self.state else encode_state(step.state),
                 rows=tuple(changed.values()),
                 records=step.records,
-                fill_ids=() if trade_id is None else (trade_id,),
+                fill_ids=() if fill_id is None else (fill_id,),
                 alerts=(),
                 cursor=cursor or None,
             )
         )
         self.state = step.state
 
-    def fill(self, event: OrderFilled, desk: Desk, *, row: OrderRow, trade_id: str) -> None:
+    def fill(self, event: OrderFilled, desk: Desk, *, row: OrderRow, fill_id: str) -> None:
         """Post one trade of an order of ours: book, row and trade id in one commit."""
         grown = replace(row, filled=Steps(row.filled + event.fill.quantity))
-        self.tell(event, desk, rows=(grown,), trade_id=trade_id)
+        self.tell(event, desk, rows=(grown,), fill_id=fill_id)
 
-    def set_aside(self, trade_id: str, row: OrderRow, quantity: Steps) -> None:
+    def set_aside(self, fill_id: str, row: OrderRow, quantity: Steps) -> None:
         """Remember a trade that the book cannot take, so that it is met only once."""
         grown = replace(row, filled=Steps(row.filled + quantity))
-        self._commit(replace(self._plain(rows=(grown,)), fill_ids=(trade_id,)))
+        self._commit(replace(self._plain(rows=(grown,)), fill_ids=(fill_id,)))
 
     def keep(self, *rows: OrderRow) -> None:
         """Commit rows that changed without a word to the strategy."""

@@ -36,7 +36,7 @@ def shares_of(trades: Sequence[VenueFill], holdings: Sequence[Holding]) -> tuple
         while left:
             holding, open_steps = waiting[0]
             taken = min(left, open_steps)
-            fill_id = trade.trade_id if left == trade.quantity else f"{trade.trade_id}/{holding.episode_id}"
+            fill_id = trade.fill_id if left == trade.quantity else f"{trade.fill_id}/{holding.episode_id}"
             shares.append(Share(trade=trade, holding=holding, quantity=Steps(taken), fill_id=fill_id))
             left -= taken
             waiting[0] = (holding, open_steps - taken)
