@@ -146,7 +146,15 @@ class Runner:
                 self._memory.keep(replace(moved(row, OrderState.UNKNOWN, RESTART), lookup_after_ms=self._now()))
             elif row.state is OrderState.PLANNED and row.order.kind.is_entry:
                 self._give_back(row, RESTART)
+        self._tell_what_a_kill_ended()
         return self.reconcile()
+
+    def _tell_what_a_kill_ended(self) -> None:
+        """A kill tells the strategy nothing; now it must learn which of its orders, stops among them, rest no more."""
+        for client_order_id in tuple(self._memory.state.resting):
+            row = self._memory.rows.get(client_order_id)
+            if row is not None and row.state.is_final and client_order_id in self._memory.state.resting:
+                self._memory.tell(self._not_placed(row, KILLED), self._desk)
 
     def _account_fault(self) -> str | None:
         """What is wrong with the account, in words; it blocks entries until the next start."""
@@ -234,11 +242,13 @@ class Runner:
 
     def _give_back(self, row: OrderRow, why: str) -> None:
         """The order never left: the strategy decides again."""
+        self._memory.tell(self._not_placed(row, why), self._desk, rows=(moved(row, OrderState.NOT_PLACED, why),))
+
+    def _not_placed(self, row: OrderRow, why: str) -> OrderNotPlaced:
         order = row.order
-        event = OrderNotPlaced(
+        return OrderNotPlaced(
             episode_id=order.episode_id, kind=order.kind, leg=order.leg, reason=why, time_ms=self._now()
         )
-        self._memory.tell(event, self._desk, rows=(moved(row, OrderState.NOT_PLACED, why),))
 
     def _skip_adds(self, episode_id: str) -> None:
         """After one blocked add the others of its episode that wait to leave are not tried in this pass."""
