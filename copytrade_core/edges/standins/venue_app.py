@@ -63,8 +63,9 @@ class VenueApp:
         try:
             match method, name:
                 case "GET", "state":
-                    pass
+                    run.tick()
                 case "GET", "ledger":
+                    run.tick()
                     return json_answer(run.ledger())
                 case "POST", "time":
                     run.set_time(msgspec.json.decode(body, type=SetTime))

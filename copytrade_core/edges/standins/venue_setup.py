@@ -49,8 +49,8 @@ class VenueSetup(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
     `cash` is quote money as decimal text. `prices` gives a stepwise path `[epoch ms, decimal price]` for every market;
     None keeps the bars the server was started with, and `markets` None their markets. `until_ms` is the last instant
-    the run will ask for: prices that end before are refused. `position_mode` None is the venue's default. `options` are
-    settings of the dialect (`create_answer`).
+    the run will ask for: prices that end before are refused. `speed` is virtual seconds per real second.
+    `position_mode` None is the venue's default. `options` are settings of the dialect (`create_answer`).
     """
 
     now_ms: int
@@ -62,6 +62,7 @@ class VenueSetup(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     key: KeySetup = msgspec.field(default_factory=KeySetup)
     faults: msgspec.Raw = msgspec.field(default_factory=lambda: msgspec.Raw(b"[]"))
     seed: int = 0
+    speed: float = 0.0
     options: dict[str, str] = {}
 
 
