@@ -46,7 +46,7 @@ def setup(mode: PositionMode) -> VenueSetup:
     market = MarketSetup(
         market=BTC, tick_size="0.1", step_size="0.001", min_quantity="0.001", min_notional="5", contract_size="0.001"
     )
-    prices = {BTC: [(NOW_MS - 1000, "60000"), (NOW_MS + 60_000, "59000")]}
+    prices: dict[str, list[tuple[int, str]]] = {BTC: [(NOW_MS - 1000, "60000"), (NOW_MS + 60_000, "59000")]}
     return VenueSetup(now_ms=NOW_MS, cash="10000", markets=[market], prices=prices, position_mode=mode)
 
 
