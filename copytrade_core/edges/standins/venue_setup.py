@@ -129,7 +129,7 @@ def paths_of(
 
     Raises:
         BadInput: a market without prices or prices without market, times that do not increase, a price off the grid, or
-            a path whose last point is `until_ms` or earlier than the run will need.
+            a path that ends before `until_ms`.
     """
     if set(prices) != set(markets):
         odd = sorted(set(prices) ^ set(markets))
