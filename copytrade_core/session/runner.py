@@ -16,6 +16,7 @@ from copytrade_core.model.event import AFTER_BLOCKED_ADD, Event, OrderNotPlaced,
 from copytrade_core.model.intent import IntentKind
 from copytrade_core.model.order_row import OrderRow, OrderState
 from copytrade_core.model.outcome import Accepted, DefiniteReject, Exists, RejectReason, Unknown
+from copytrade_core.model.verdict import RefusalReason
 from copytrade_core.orders.lifecycle import journalled, moved
 from copytrade_core.session.enquiry import Enquiry
 from copytrade_core.session.ledger_check import LedgerCheck
@@ -228,7 +229,7 @@ class Runner:
                 self._memory.keep(moved(leaving, OrderState.UNKNOWN, f"{why} {code}".strip()))
 
     def _held_back(self, row: OrderRow) -> str | None:
-        """The control that forbids this very submit, read at the last moment; exits pass, but nothing passes a kill."""
+        """What forbids this very submit, read at the last moment; exits pass, but nothing passes a kill."""
         controls = self._panel.read()
         if controls.kill:
             return KILLED
@@ -238,7 +239,9 @@ class Runner:
             return STOPPED
         if controls.deadline_ms is not None and self._now() >= controls.deadline_ms:
             return PAST_DEADLINE
-        return None
+        if controls.approval_valid is False:
+            return RefusalReason.APPROVAL_INVALID
+        return None if self._watch.account_fault() is None else RefusalReason.ACCOUNT_FAULT
 
     def _give_back(self, row: OrderRow, why: str) -> None:
         """The order never left: the strategy decides again."""

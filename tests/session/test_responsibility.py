@@ -20,8 +20,9 @@ from copytrade_core.model.intent import Intent, IntentKind
 from copytrade_core.model.order import Order
 from copytrade_core.model.outcome import RejectReason
 from copytrade_core.model.policy import ExitFamily
+from copytrade_core.model.side import Side
 from copytrade_core.model.source_event import SourceChange, SourceChanged, SourceMissing
-from copytrade_core.model.units import Ticks
+from copytrade_core.model.units import Steps, Ticks
 from copytrade_core.replay import reference
 from copytrade_core.session import memory
 from copytrade_core.strategies.machine import strategy_of
@@ -143,6 +144,35 @@ def test_a_position_that_a_kill_left_bare_is_protected_again_after_the_restart()
 def test_a_session_without_one_of_its_caps_does_not_start():
     with pytest.raises(BadConfig, match="daily_loss_max is not set"):
         _ = Session(caps=replace(WIDE, daily_loss_max=None))
+
+
+def test_an_approval_that_ends_between_the_wish_and_the_sending_holds_the_entry_back():
+    session = Session()
+    session.runner.tell(opened(session.episode))
+    session.panel.set(approval_valid=False)
+    session.runner.pump()
+    (row,) = session.runner.rows.values()
+    assert (session.orders, row.state.value, row.why) == (0, "not_placed", "approval_invalid")
+
+
+def test_a_stranger_found_between_the_wish_and_the_sending_holds_the_entry_back_and_no_exit():
+    session = Session()
+    session.open()
+    session.let_pass(2)
+    session.runner.tell(opened(episode(0.1, 60)))
+    session.runner.tell(closed(session.episode))
+    _ = session.engine.inject_position(BTC, Side.SHORT, Steps(7))
+    _ = session.runner.reconcile()
+    session.runner.pump()
+    session.let_pass(2)
+    rows = list(session.runner.rows.values())
+    assert [(row.order.kind.value, row.state.value) for row in rows] == [
+        ("open", "filled"),
+        ("open", "not_placed"),
+        ("close", "filled"),
+    ]
+    assert rows[1].why == "account_fault"
+    assert session.at_venue == 7, "only the stranger's"
 
 
 def test_live_runner_does_not_open_without_strategy_open_intent():
