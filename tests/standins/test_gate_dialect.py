@@ -217,6 +217,16 @@ def test_money_follows_the_fills(gate):
     assert float(account["unrealised_pnl"]) < 0
 
 
+def test_what_is_available_never_exceeds_the_total_by_a_profit_on_paper(standin, gate):
+    gate.set_leverage(100, BTC, {"cross_leverage_limit": "100"})
+    gate.create_order(BTC, "market", "sell", 100)
+    standin.control.set_time(NOW_MS + 60_000)
+    account = gate.privateFuturesGetSettleAccounts({"settle": "usdt"})
+    assert float(account["unrealised_pnl"]) == pytest.approx(200, rel=0.01)
+    assert account["available"] == account["total"]
+    assert (account["position_margin"], account["order_margin"]) == ("0", "0")
+
+
 # ----------------------------------------------------------------------------------------------------- ids and look-ups
 def test_a_limit_order_rests_is_found_by_our_id_and_taken_back_by_it(gate):
     gate.create_order(BTC, "limit", "buy", 2, 59000.5, {"clientOrderId": "c-limit"})
