@@ -69,6 +69,7 @@ class VenueRun:
         self.seed = seed
         self.routes = RouteTable(dialect.routes)
         self.calls: Counter[str] = Counter()
+        self.calls_by_kind: Counter[VenueCall] = Counter()
         self.unknown_requests: list[str] = []
         self.internal_errors: list[str] = []
         self._met: Counter[tuple[str, str]] = Counter()
@@ -135,6 +136,7 @@ class VenueRun:
             unknown_requests=tuple(self.unknown_requests),
             internal_errors=tuple(self.internal_errors),
             calls=dict(self.calls),
+            calls_by_kind=dict(self.calls_by_kind),
         )
 
     def state(self) -> dict[str, object]:
