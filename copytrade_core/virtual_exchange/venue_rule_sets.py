@@ -46,21 +46,32 @@ BINGX = VenueRules(
             VenueRule.UNKNOWN_ORDER,
             VenueRule.UNKNOWN_MARKET,
             VenueRule.REDUCE_ONLY_IN_HEDGE_MODE,
+            VenueRule.NO_POSITION,
+            VenueRule.REDUCE_ONLY_CONFLICT,
+            VenueRule.POSITION_SIDE_MISMATCH,
+            VenueRule.BELOW_MIN_NOTIONAL,
+            VenueRule.ABOVE_MAX_NOTIONAL,
+            VenueRule.ORDER_NOT_OPEN,
+            VenueRule.MODE_CHANGE_WITH_EXPOSURE,
+            VenueRule.MARKET_CLOSED,
+            VenueRule.WOULD_CROSS,
+            VenueRule.WOULD_TRIGGER,
+            VenueRule.BAD_LEVERAGE,
             VenueModel.ID_UNIQUENESS,
             VenueModel.ID_CASE,
+            VenueModel.POSITION_MODE,
             VenueModel.RECEIVE_WINDOW,
             VenueModel.CROSS_MARGIN,
         ),
         fixture=(
-            VenueRule.NO_POSITION,
             VenueRule.BELOW_MIN_QUANTITY,
-            VenueRule.BELOW_MIN_NOTIONAL,
             VenueModel.MAKER_FEE,
             VenueModel.TAKER_FEE,
         ),
     ),
 )
-"""BingX USDT-M. Fees, minimums, "No position to close" and the minimum's code: contract rows and ccxt's error list."""
+"""BingX USDT-M. Refusals: the error lists of its pages on placing and cancelling an order, leverage and position mode
+(101205, 101290, 101215, 101204, 101209, 101400, 101414, 110412, 80018). Fees and the smallest quantity: contract rows."""
 
 GATE = VenueRules(
     venue=Venue.GATE,
