@@ -59,7 +59,6 @@ BINGX = VenueRules(
             VenueRule.BAD_LEVERAGE,
             VenueModel.ID_UNIQUENESS,
             VenueModel.ID_CASE,
-            VenueModel.POSITION_MODE,
             VenueModel.RECEIVE_WINDOW,
             VenueModel.CROSS_MARGIN,
         ),
@@ -71,7 +70,7 @@ BINGX = VenueRules(
     ),
 )
 """BingX USDT-M. Refusals: the error lists of its pages on placing and cancelling an order, leverage and position mode
-(101205, 101290, 101215, 101204, 101209, 101400, 101414, 110412, 80018). Fees and the smallest quantity: contract rows."""
+(101205, 101290, 101215, 101204, 101209, 101400, 101414, 110412, 80018). Fees, smallest quantity: contract rows."""
 
 GATE = VenueRules(
     venue=Venue.GATE,
