@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from copytrade_core.edges.venues.parse import fee_money, plain
+from copytrade_core.edges.venues.parse import BadAnswer, fee_money, number, plain
 from copytrade_core.model.outcome import Unavailable
 from copytrade_core.model.side import Side
 from copytrade_core.model.venue import (
@@ -332,3 +332,9 @@ def test_a_fee_is_never_understated():
 )
 def test_decimals_are_spoken_plainly(value, shown):
     assert plain(Decimal(value)) == shown
+
+
+@pytest.mark.parametrize("value", ["NaN", "sNaN", "Infinity", "-inf", "x", "", None, "None", True])
+def test_what_is_no_finite_number_is_a_bad_answer(value):
+    with pytest.raises(BadAnswer, match="price"):
+        number({"price": value}, "price")
