@@ -334,7 +334,7 @@ def test_decimals_are_spoken_plainly(value, shown):
     assert plain(Decimal(value)) == shown
 
 
-@pytest.mark.parametrize("value", ["NaN", "sNaN", "Infinity", "-inf", "x", "", None, "None", True])
+@pytest.mark.parametrize("value", ["NaN", "sNaN", "Infinity", "-inf", "x", "", None, "null", True])
 def test_what_is_no_finite_number_is_a_bad_answer(value):
     with pytest.raises(BadAnswer, match="price"):
         number({"price": value}, "price")
