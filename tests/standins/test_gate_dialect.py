@@ -254,16 +254,18 @@ def test_a_later_order_takes_over_an_id_and_the_earlier_is_found_by_number_only(
     assert len(gate.fetch_open_orders(BTC)) == 2
 
 
-def test_a_final_order_is_found_by_our_id_for_a_while_and_unfilled_ones_vanish_altogether(standin, gate):
+def test_an_unfilled_order_vanishes_first_by_our_id_and_then_altogether(standin, gate):
     gate.create_order(BTC, "market", "buy", 1, None, {"clientOrderId": "filled"})
     order = gate.create_order(BTC, "limit", "buy", 1, 50000, {"clientOrderId": "unfilled"})
     gate.cancel_order("t-unfilled", BTC)
     standin.control.set_time(NOW_MS + 60_000)
-    assert gate.fetch_order(None, BTC, {"clientOrderId": "filled"})["status"] == "closed"
+    assert gate.fetch_order(None, BTC, {"clientOrderId": "unfilled"})["status"] == "canceled"
     standin.control.set_time(NOW_MS + 61_000)
-    for ours in ("filled", "unfilled", "never"):
-        with pytest.raises(ccxt.OrderNotFound, match=f"CLIENT_ID_NOT_FOUND.*t-{ours}"):
-            gate.fetch_order(None, BTC, {"clientOrderId": ours})
+    with pytest.raises(ccxt.OrderNotFound, match=r"ORDER_NOT_FOUND.*t-unfilled"):
+        gate.fetch_order(None, BTC, {"clientOrderId": "unfilled"})
+    with pytest.raises(ccxt.OrderNotFound, match=r"CLIENT_ID_NOT_FOUND.*t-never"):
+        gate.fetch_order(None, BTC, {"clientOrderId": "never"})
+    assert gate.fetch_order(None, BTC, {"clientOrderId": "filled"})["status"] == "closed"
     assert gate.fetch_order(order["id"], BTC)["status"] == "canceled"
     standin.control.set_time(NOW_MS + 601_000)
     with pytest.raises(ccxt.OrderNotFound, match=f"ORDER_NOT_FOUND.*{order['id']}"):
