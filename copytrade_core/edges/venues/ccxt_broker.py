@@ -19,6 +19,7 @@ from copytrade_core.edges.venues.catalogue import adapter_of
 from copytrade_core.edges.venues.certificate import VenueCertificate, require_certified
 from copytrade_core.edges.venues.credentials import Credentials
 from copytrade_core.edges.venues.envelope import VenueAnswer
+from copytrade_core.edges.venues.error_table import proves_nothing
 from copytrade_core.edges.venues.market_table import MarketTable
 from copytrade_core.edges.venues.parse import (
     BadAnswer,
@@ -57,7 +58,6 @@ from copytrade_core.orders.precision import OrderFaultKind, check_order
 NOT_SENT = "not_sent"
 """In the place of a venue's code: not one byte of the order left this process."""
 _WORD = re.compile(r"(?<=[a-z])(?=[A-Z])")
-_SERVER_ERROR = 500
 T = TypeVar("T")
 
 
@@ -80,7 +80,7 @@ class CallFault:
     @property
     def code(self) -> str:
         """The venue's code, empty when there is none or when something else may have spoken."""
-        return self.answer.code if self.answer is not None and self.answer.status < _SERVER_ERROR else ""
+        return "" if self.answer is None or proves_nothing(self.answer.status) else self.answer.code
 
     @property
     def text(self) -> str:

@@ -120,7 +120,7 @@ def test_an_order_is_looked_up_by_our_id_alone(scripted, broker_at):
     found = broker_at(scripted.base_url).order(BTC, ID)
     assert not isinstance(found, Unavailable)
     asked = scripted.sent("GET", bingx_script.ORDER)[0].params
-    assert asked["clientOrderID"] == ID
+    assert asked["clientOrderId"] == ID
     assert "orderId" not in asked
 
 
@@ -404,6 +404,7 @@ def test_markets_cost_one_public_request_and_are_shared(venue, scripted, broker_
     first = broker_at(scripted.base_url, venue)
     assert BTC in first.markets()
     assert len(scripted.asked) == 1
+    assert first.loaded.client.has["fetchCurrencies"] is False
     assert not {"x-bx-apikey", "x-mbx-apikey", "key"} & set(scripted.asked[0].headers)
     second = broker_at(scripted.base_url, venue, markets=first.loaded)
     assert second.markets() is first.markets()

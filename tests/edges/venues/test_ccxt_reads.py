@@ -198,6 +198,8 @@ BAD_FILLS = [
     (BINGX, {"filledTime": "2026-01-01T08:00:00"}),
     (BINGX, {"filledTime": None}),
     (BINGX, {"side": "UP"}),
+    (BINGX, {"currency": "BTC"}),
+    (GATE, {"point_fee": "0.1"}),
     (GATE, {"price": "30000.05"}),
     (GATE, {"size": "0.5"}),
     (GATE, {"fee": "NaN"}),

@@ -21,11 +21,10 @@ from copytrade_core.model.broker import Broker
 from copytrade_core.model.intent import LimitStyle
 from copytrade_core.model.outcome import Absent, Accepted, DefiniteReject, Exists, RejectReason, Unavailable, Unknown
 from copytrade_core.model.side import Side
-from copytrade_core.model.units import Money, Ticks
+from copytrade_core.model.units import Ticks
 from copytrade_core.model.venue import PositionMode, Venue, VenueFill, VenueOrder, VenueProbe
 from copytrade_core.virtual_exchange.faults import VenueFault, VenueFaultBook, VenueFaultKind
 from copytrade_core.virtual_exchange.venue_ask import VenueCall
-from copytrade_core.virtual_exchange.venue_engine import VenueEngine
 from copytrade_core.virtual_exchange.virtual_broker import VirtualBroker
 from tests.edges.venues.scripted_venue import NOW_MS
 from tests.edges.venues.venue_orders import BTC, an_order
@@ -66,20 +65,6 @@ def standin(request) -> Iterator[tuple[Venue, VenueStandin, list[LoadedMarkets]]
     config = VenueServerConfig(venue=venue, setup=setup(venue, PositionMode.HEDGE), port=0)
     with running_venue(config) as running:
         yield venue, running, []
-
-
-def engine_of(venue: Venue, begin: VenueSetup, mode: PositionMode) -> VenueEngine:
-    """The account of a run, without its language: our id has no prefix here."""
-    there = begun(begin, Ground(dialect_of=DIALECTS[venue], markets={}, feed=None)).engine
-    engine = VenueEngine(
-        rules=dataclasses.replace(there.rules, id_pattern="[a-z2-7]{26}"),
-        markets=there.markets,
-        feed=there.feed,
-        cash=Money(1000 * 10**8),
-        now_ms=NOW_MS,
-    )
-    assert engine.set_position_mode(mode) is None or engine.position_mode is mode
-    return engine
 
 
 def told(value: object) -> object:
@@ -148,7 +133,7 @@ def test_both_faces_say_the_same(seed, mode, standin):
     draw = random.Random(seed)
     begin = setup(venue, mode)
     running.control.reset(begin)
-    engine = engine_of(venue, begin, mode)
+    engine = begun(begin, Ground(dialect_of=DIALECTS[venue], markets={}, feed=None)).engine
     clock = [NOW_MS]
     key = fake_key(venue, KeySetup())
     over_http = ccxt_broker(
