@@ -40,9 +40,8 @@ def invalid(kind: InvalidRequest, *, name: str = "", value: str = "") -> VenueEr
 
 
 def client_order_id(parameters: Mapping[str, str]) -> str | None:
-    """Our id as the venue keeps it: in lower case (documented); None when absent or empty."""
-    given = next((parameters[name] for name in CLIENT_ID_NAMES if parameters.get(name)), "")
-    return given.lower() or None
+    """Our id as it was sent, None when absent or empty; the engine's rules spell it (BingX keeps lower case)."""
+    return next((parameters[name] for name in CLIENT_ID_NAMES if parameters.get(name)), None)
 
 
 def number_of(text: str) -> int | None:
