@@ -20,6 +20,7 @@ def _basis(
 BINGX = VenueRules(
     venue=Venue.BINGX,
     id_uniqueness=IdUniqueness.FOREVER,
+    id_prefix="",
     id_pattern=r"[a-z0-9_.:/-]{1,40}",
     id_lowercased=True,
     id_lookup_after_final_ms=None,
@@ -75,6 +76,7 @@ BINGX = VenueRules(
 GATE = VenueRules(
     venue=Venue.GATE,
     id_uniqueness=IdUniqueness.OVERRIDE,
+    id_prefix="t-",
     id_pattern=r"t-[A-Za-z0-9_.-]{1,28}",
     id_lowercased=False,
     id_lookup_after_final_ms=60_000,
@@ -108,11 +110,13 @@ GATE = VenueRules(
         fixture=(VenueRule.BELOW_MIN_QUANTITY, VenueRule.OFF_GRID),
     ),
 )
-"""Gate USDT futures. A final order is found by its text for 60 s only: the API's words on `GET .../orders/{id}`."""
+"""Gate USDT futures. An order that ended without a fill is found by its text for 60 s only, one with fills for ever:
+the API's words on `GET .../orders/{order_id}`."""
 
 BINANCE = VenueRules(
     venue=Venue.BINANCE,
     id_uniqueness=IdUniqueness.OPEN_ONLY,
+    id_prefix="",
     id_pattern=r"[.A-Za-z0-9:/_-]{1,36}",
     id_lowercased=False,
     id_lookup_after_final_ms=None,
