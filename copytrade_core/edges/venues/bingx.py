@@ -140,7 +140,8 @@ class BingxAdapter(VenueAdapter):
             "endTs": self.now_ms(),
             **_WINDOW,
         }
-        found = rows(self.client.ask("swapV2PrivateGetTradeAllFillOrders", asked), "data", "fill_orders")
+        answer = self.client.ask("swapV2PrivateGetTradeAllFillOrders", asked)
+        found = whole_page(rows(answer, "data", "fill_orders"), PAGE)
         sides: dict[str, bool] = {}
         seen: dict[str, int] = {}
         fills = [self._fill(row, market, table, sides, seen) for row in found]

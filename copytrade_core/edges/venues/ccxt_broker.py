@@ -28,7 +28,7 @@ from copytrade_core.edges.venues.parse import (
 )
 from copytrade_core.edges.venues.profiles import IdUniqueness, VenueProfile
 from copytrade_core.edges.venues.stock_client import CLIENT_VERSION, GuardedClient, StockClient, guarded_client
-from copytrade_core.edges.venues.transport import VenueAddress
+from copytrade_core.edges.venues.transport import RealVenue, VenueAddress
 from copytrade_core.model.broker import Broker
 from copytrade_core.model.errors import BadConfig, Where
 from copytrade_core.model.instrument import Market
@@ -117,6 +117,10 @@ class CcxtBroker(Broker):
     def loaded(self) -> LoadedMarkets | None:
         """The markets, to be shared with other brokers of this venue; None before the first call that needs them."""
         return self._loaded
+
+    def close(self) -> None:
+        """Give the connections back; the broker can be used no more."""
+        self._client.guard.adapter.close()
 
     def watch(self, watcher: Callable[[requests.PreparedRequest], None] | None) -> None:
         """Show every request to a watcher before it leaves; None ends it."""
@@ -275,9 +279,16 @@ def ccxt_broker(
         markets: those that another broker of this venue has loaded.
 
     Raises:
-        BadConfig: an uncertified client, another venue's certificate or markets, or a mode that is not traded in.
+        BadConfig: an uncertified client (for the venue itself also one that nobody watched), another venue's certificate
+            or markets, or a mode that is not traded in.
     """
     require_certified(certificate, profile, CLIENT_VERSION)
+    if isinstance(address, RealVenue) and not certificate.requests:
+        raise BadConfig(
+            f"nobody has watched what this client sends to {profile.venue}",
+            where=Where(field="requests"),
+            next_step=f"Run `copytrade certify --venue {profile.venue}`",
+        )
     if position_mode not in profile.position_modes:
         raise BadConfig(f"{profile.venue} is not traded in {position_mode} mode", where=Where(field="position_mode"))
     if markets is not None and markets.client.id != profile.ccxt_id:

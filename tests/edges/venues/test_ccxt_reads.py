@@ -144,6 +144,11 @@ def test_a_list_that_is_as_long_as_asked_for_proves_nothing(venue, scripted, bro
 
 
 @pytest.mark.parametrize("venue", Venue)
+def test_a_list_of_fills_that_may_be_cut_explains_nothing(venue, scripted, broker_at):
+    assert isinstance(fills(venue, scripted, broker_at, *({} for _ in range(1000))), Unavailable)
+
+
+@pytest.mark.parametrize("venue", Venue)
 def test_a_fill_is_read_exactly_and_its_fee_is_what_was_paid(venue, scripted, broker_at):
     (found,) = fills(venue, scripted, broker_at, {})
     assert found == VenueFill(

@@ -121,6 +121,15 @@ def test_a_failed_submit_is_sent_once(venue, failure, scripted: ScriptedVenue, b
     assert len(scripted.sent("POST", ORDER_PATH[venue])) == 1
 
 
+def test_a_failed_read_is_asked_once_too(scripted: ScriptedVenue, broker_at):
+    bingx_script.script(scripted)
+    broker = broker_at(scripted.base_url)
+    broker.markets()
+    scripted.on("GET", bingx_script.BALANCE, Reply(hang_up=True))
+    assert isinstance(broker.balance(), Unavailable)
+    assert len(scripted.sent("GET", bingx_script.BALANCE)) == 1
+
+
 def test_an_answer_that_drips_ends_with_the_time_out(scripted: ScriptedVenue, broker_at):
     bingx_script.script(scripted)
     broker = broker_at(scripted.base_url, timeout_s=0.3)
