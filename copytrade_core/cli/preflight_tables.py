@@ -41,8 +41,9 @@ def draw_preflight(to: Console, payload: Row) -> None:
     _draw_crashes(to, rows_of(payload, "crash_points"))
     assumed = names_of(payload, "assumed_rules")
     say(f"venue rules that were only assumed: {', '.join(assumed) or 'none'}", to=to)
-    for name in names_of(payload, "empty_required"):
-        say(f"nothing struck the required cell {name}: run more seeds", to=to)
+    empty = len(names_of(payload, "empty_required"))
+    if empty:
+        say(f"{empty} required cells of the grid are empty (!), so nothing is known there: run more seeds", to=to)
     failures = rows_of(payload, "failures")
     for failure in failures[:FAILURES_MAX]:
         _draw_failure(to, failure)
