@@ -279,8 +279,8 @@ def ccxt_broker(
         markets: those that another broker of this venue has loaded.
 
     Raises:
-        BadConfig: an uncertified client (for the venue itself also one that nobody watched), another venue's certificate
-            or markets, or a mode that is not traded in.
+        BadConfig: an uncertified client (for the venue itself also one that nobody watched), the certificate or markets
+            of another venue, or a mode that is not traded in.
     """
     require_certified(certificate, profile, CLIENT_VERSION)
     if isinstance(address, RealVenue) and not certificate.requests:
