@@ -1,7 +1,7 @@
 """How long after STOP_NEW_ORDERS is set entries still reach a venue: real files, real clock, stock client over HTTP.
 
 A session sends entries as fast as it can; another thread sets the control at a random moment. What counts is the time
-from the control being durable to the end of the last entry's request; nothing sent after it is 0.
+from the person's command to the end of the last entry's request; nothing sent after it is 0.
 """
 
 from __future__ import annotations
@@ -90,8 +90,9 @@ def one_stop(stage: VenueStage, folder: Path, after_s: float) -> tuple[float, in
 
     def stop() -> None:
         time.sleep(after_s)
+        began_s = time.perf_counter()
         set_control(folder, Control.STOP_NEW_ORDERS, who="test", why="measured", at_ms=0)
-        stopped_s.append(time.perf_counter())
+        stopped_s.append(began_s)
 
     path = folder / "session.sqlite"
     with SessionDb.open(path, identity=IDENTITY, run_id="measured", now_ms=START_MS) as journal:

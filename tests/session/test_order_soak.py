@@ -18,6 +18,7 @@ from tests.session.reliability import (
     write,
 )
 
+SILENCE = {"stop_to_silence_p50_ms": 1.5, "stop_to_silence_p99_ms": 3.0}
 SEEDS, HTTP_DRILLS, ELSEWHERE, HUNTED, STOPS = 10_000, 300, 300, 400, 60
 
 
@@ -46,9 +47,7 @@ def test_silence_follows_a_stop_within_a_second(tmp_path):
 
 def test_the_page_says_what_the_figures_say():
     tally = tallied(Venue.BINGX, range(3))
-    found = figures(
-        tally, tally, ["retry_blindly"], {"stop_to_silence_p50_ms": 1.5, "stop_to_silence_p99_ms": 3.0}, took_s=1
-    )
+    found = figures(tally, tally, ["retry_blindly"], SILENCE, took_s=1)
     page = as_markdown(found)
     assert found["mutants_killed"] == len(MUTANTS) - 1
     assert f"| {len(MUTANTS) - 1} |" in page
