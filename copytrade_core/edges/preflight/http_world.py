@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import msgspec
 from pydantic import SecretStr
@@ -14,6 +14,7 @@ from copytrade_core.edges.preflight.schedule import Schedule
 from copytrade_core.edges.preflight.story import ForeignAct, ForeignKind
 from copytrade_core.edges.preflight.venue_ledger import LedgerFill, LedgerOrder, LedgerPosition, VenueLedger
 from copytrade_core.edges.preflight.world import FOREIGN_STEPS, Place, World, own_id, price_paths, stranger_price
+from copytrade_core.edges.standins.control import StandinRefused
 from copytrade_core.edges.standins.venue_control import FlipMode, ForeignOrder, ForeignPosition, VenueControl
 from copytrade_core.edges.standins.venue_ledger import OrderLine
 from copytrade_core.edges.standins.venue_process import venue_process
@@ -32,7 +33,7 @@ from copytrade_core.virtual_exchange.faults import VenueFaultKind
 from copytrade_core.virtual_exchange.venue_ask import VenueCall
 from copytrade_core.virtual_exchange.venue_rules import Basis
 
-TIMEOUT_S = 0.25
+TIMEOUT_S = 0.5
 """How long the client waits for a byte: real time, so it is short."""
 
 
@@ -142,15 +143,16 @@ class HttpWorld(World):
             case ForeignKind.POSITION:
                 control.inject(ForeignPosition(market=act.market, side=act.side, quantity=quantity))
             case ForeignKind.CLOSES_OURS if held := before.get((act.market, act.side), 0):
-                control.inject(
-                    ForeignOrder(
-                        market=act.market,
-                        buys=act.side.exit_buys,
-                        quantity=str(instrument.quantity(held)),
-                        position_side=act.side if hedged else None,
-                        reduce_only=None if hedged else True,
-                    )
+                theirs = ForeignOrder(
+                    market=act.market,
+                    buys=act.side.exit_buys,
+                    quantity=str(instrument.quantity(held)),
+                    position_side=act.side if hedged else None,
+                    reduce_only=None if hedged else True,
                 )
+                # Where an exit of ours rests, the venue may refuse theirs: then nobody has closed anything.
+                with suppress(StandinRefused):
+                    control.inject(theirs)
             case ForeignKind.CLOSES_OURS:
                 pass
             case ForeignKind.FLIPS_MODE:
