@@ -77,8 +77,8 @@ MUTANTS = (
         file="session/ledger_check.py",
         swaps=(
             (
-                "            if isinstance(answer, Unavailable):\n                return None\n            seen.add(sum(",
-                "            seen.add(0 if isinstance(answer, Unavailable) else sum(",
+                "            if isinstance(answer, Unavailable):\n                return None\n",
+                "            if isinstance(answer, Unavailable):\n                answer = ()\n",
             ),
             (
                 '            return unreadable(f"positions ({positions.why})", now_ms)',

@@ -24,12 +24,12 @@ SEEDS, HTTP_DRILLS, ELSEWHERE, HUNTED, STOPS = 10_000, 300, 300, 400, 60
 
 @pytest.mark.soak
 def test_ten_thousand_seeds_break_nothing_and_every_planted_fault_is_found(project_root, tmp_path):
+    lost = survivors(project_root, tmp_path / "mutants", HUNTED)
     in_process, took_s = timed(lambda: many_seeds(Venue.BINGX, 0, SEEDS))
     elsewhere = [many_seeds(venue, 50_000, ELSEWHERE) for venue in (Venue.GATE, Venue.BINANCE)]
     http = over_http(Venue.BINGX, 100_000, HTTP_DRILLS)
     for venue in (Venue.GATE, Venue.BINANCE):
         http.join(over_http(venue, 100_000, HTTP_DRILLS // 10))
-    lost = survivors(project_root, tmp_path / "mutants", HUNTED)
     (tmp_path / "stops").mkdir()
     found = figures(in_process, http, lost, stops(tmp_path / "stops", STOPS), took_s=took_s)
     write(project_root, found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import msgspec
 from pydantic import SecretStr
@@ -14,7 +14,6 @@ from copytrade_core.edges.preflight.schedule import Schedule
 from copytrade_core.edges.preflight.story import ForeignAct, ForeignKind
 from copytrade_core.edges.preflight.venue_ledger import LedgerFill, LedgerOrder, LedgerPosition, VenueLedger
 from copytrade_core.edges.preflight.world import FOREIGN_STEPS, Place, World, own_id, price_paths, stranger_price
-from copytrade_core.edges.standins.control import StandinRefused
 from copytrade_core.edges.standins.venue_control import FlipMode, ForeignOrder, ForeignPosition, VenueControl
 from copytrade_core.edges.standins.venue_ledger import OrderLine
 from copytrade_core.edges.standins.venue_process import venue_process
@@ -142,23 +141,26 @@ class HttpWorld(World):
                 )
             case ForeignKind.POSITION:
                 control.inject(ForeignPosition(market=act.market, side=act.side, quantity=quantity))
-            case ForeignKind.CLOSES_OURS if held := before.get((act.market, act.side), 0):
-                theirs = ForeignOrder(
-                    market=act.market,
-                    buys=act.side.exit_buys,
-                    quantity=str(instrument.quantity(held)),
-                    position_side=act.side if hedged else None,
-                    reduce_only=None if hedged else True,
-                )
-                # Where an exit of ours rests, the venue may refuse theirs: then nobody has closed anything.
-                with suppress(StandinRefused):
-                    control.inject(theirs)
             case ForeignKind.CLOSES_OURS:
-                pass
+                self._close(act, before.get((act.market, act.side), 0))
+            case ForeignKind.CLOSES_PART:
+                self._close(act, before.get((act.market, act.side), 0) // 2)
             case ForeignKind.FLIPS_MODE:
                 control.inject(FlipMode())
         after = self._held()
         return {place: after.get(place, 0) - before.get(place, 0) for place in {*before, *after}}
+
+    def _close(self, act: ForeignAct, steps: int) -> None:
+        if steps:
+            hedged = self.mode is PositionMode.HEDGE
+            order = ForeignOrder(
+                market=act.market,
+                buys=act.side.exit_buys,
+                quantity=str(MARKETS[act.market].instrument.quantity(steps)),
+                position_side=act.side if hedged else None,
+                reduce_only=None if hedged else True,
+            )
+            self._stage.control.inject(order)
 
     def _held(self) -> dict[Place, int]:
         return {(each.market, each.side): int(each.quantity) for each in self._stage.control.ledger().positions}
