@@ -1,6 +1,6 @@
 """How long after STOP_NEW_ORDERS is set entries still reach a venue: real files, real clock, stock client over HTTP.
 
-A session sends entries as fast as it can; another thread sets the control at a random moment. What counts is the time
+A session sends entries as fast as it can; another thread sets the control while a random one of them leaves. What counts is the time
 from the person's command to the end of the last entry's request; nothing sent after it is 0.
 """
 
@@ -27,18 +27,23 @@ from copytrade_core.session.runner import Runner
 from tests.session.broken_brokers import Passing
 
 RUNGS = 8
-LONGEST_S = 0.25
-"""The control is set within so long of the first entry: by then every entry would have left."""
+ENTRIES = 4 * (1 + RUNGS)
+"""What would leave if nobody set the control; it is set while two thirds of them are leaving."""
 
 
 class Timed(Passing):
     """Notes when the request of each entry was over."""
 
-    def __init__(self, broker) -> None:
+    def __init__(self, broker, stop_in: int) -> None:
         super().__init__(broker)
         self.entries_over_s: list[float] = []
+        self.stop_now = threading.Event()
+        self._left = stop_in
 
     def submit(self, order):
+        self._left -= order.kind.is_entry
+        if self._left <= 0:
+            self.stop_now.set()
         outcome = self.broker.submit(order)
         if order.kind.is_entry:
             self.entries_over_s.append(time.perf_counter())
@@ -78,18 +83,18 @@ def busy_story() -> Story:
     )
 
 
-def one_stop(stage: VenueStage, folder: Path, after_s: float) -> tuple[float, int]:
+def one_stop(stage: VenueStage, folder: Path, stop_in: int) -> tuple[float, int]:
     """Milliseconds from STOP to silence, and how many entries had left in all."""
     story, clock, feed = busy_story(), FixedClock(), DrillWatch(())
     world = HttpWorld(plain(story, name="busy", seed=None), stage)
     world.advance(START_MS + 1)
-    broker = Timed(world.broker(clock.now_ms))
+    broker = Timed(world.broker(clock.now_ms), stop_in)
     for market, drill in MARKETS.items():
         feed.tell_mark(market, drill.first_price)
     stopped_s: list[float] = []
 
     def stop() -> None:
-        time.sleep(after_s)
+        assert broker.stop_now.wait(timeout=30)
         began_s = time.perf_counter()
         set_control(folder, Control.STOP_NEW_ORDERS, who="test", why="measured", at_ms=0)
         stopped_s.append(began_s)
@@ -126,5 +131,5 @@ def measured(stage: VenueStage, folder: Path, *, times: int, seed: int) -> list[
     for number in range(times):
         run = folder / f"run{number}"
         run.mkdir()
-        found.append(one_stop(stage, run, dice.uniform(0.0, LONGEST_S)))
+        found.append(one_stop(stage, run, dice.randint(1, ENTRIES * 2 // 3)))
     return found
