@@ -1,7 +1,7 @@
 """How long after STOP_NEW_ORDERS is set entries still reach a venue: real files, real clock, stock client over HTTP.
 
-A session sends entries as fast as it can; another thread sets the control while a random one of them leaves. What counts is the time
-from the person's command to the end of the last entry's request; nothing sent after it is 0.
+A session sends entries as fast as it can; another thread sets the control while a random one of them leaves. What
+counts is the time from the person's command to the end of the last entry's request; nothing sent after it is 0.
 """
 
 from __future__ import annotations
