@@ -76,6 +76,7 @@ class DrilledSession:
         self.recovering = False
         self.restarts_count = 0
         self.closed_told: dict[str, int] = {}
+        self._saw_all = False
         self._reconcile_at_ms = START_MS
 
     def start(self) -> None:
@@ -133,7 +134,7 @@ class DrilledSession:
         runner = self.runner
         if runner is None:
             return
-        now_ms = self._clock.now_ms()
+        now_ms, failed_count = self._clock.now_ms(), self.broker.failed_reads_count
         if now_ms >= self._reconcile_at_ms:
             _ = runner.reconcile()
             self._reconcile_at_ms = now_ms + RECONCILE_EVERY_MS
@@ -142,6 +143,7 @@ class DrilledSession:
             runner.pump()
             if self.journal.commits_count == before:
                 break
+        self._saw_all = self.broker.failed_reads_count == failed_count
         if self.recovering and runner.settled:
             self.recovering = False
 
@@ -160,12 +162,16 @@ class DrilledSession:
         return self.runner is not None and (bool(self.runner.state.book.holdings) or not self.runner.settled)
 
     def is_at_rest(self, *, follows_source: bool) -> bool:
-        """Whether nothing more will come of waiting: all settled, and nothing held that its source has closed."""
+        """Whether nothing more will come of waiting.
+
+        All is settled, nothing is held that its source has closed, and the last look was answered in full: what a
+        failed read did not show is seen only by the next one.
+        """
         runner = self.runner
         if runner is None:
             return False
         overdue = self.closed_told.keys() & runner.state.book.holdings.keys()
-        return runner.settled and not (overdue and follows_source)
+        return runner.settled and self._saw_all and not (overdue and follows_source)
 
     def left_by_accident(self, filled: dict[str, int]) -> dict[str, str]:
         """Episodes that left the book while their own orders still hold something at the venue.

@@ -198,10 +198,12 @@ class ObservedBroker(Broker):
         self.same_id_after_not_placed = broker.same_id_after_not_placed
         self.sent: list[Sent] = []
         self.cancelled: list[str] = []
+        self.failed_reads_count = 0
 
     def _observed(self, call: VenueCall, ask: Callable[[], Answer]) -> Answer:
         self._steps.begin(call)
         answer = ask()
+        self.failed_reads_count += isinstance(answer, Unavailable)
         self._after_call(call)
         self._steps.end(call)
         return answer
