@@ -94,8 +94,3 @@ def seen(row: OrderRow, report: VenueOrder) -> OrderRow:
             return moved(known, OrderState.CANCELLED, report.status)
         case VenueOrderStatus.REJECTED:
             return moved(known, OrderState.REJECTED, "rejected later")
-
-
-def awaits_fills(row: OrderRow, report: VenueOrder) -> bool:
-    """Whether the venue has filled more than is posted."""
-    return report.filled > row.filled
