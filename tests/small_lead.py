@@ -4,7 +4,6 @@ Most positions close where the price turns, so trading against them gains and a 
 closes too early, so something is lost, too. Everything goes through the archive, the store and the stages.
 """
 
-import json
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,45 +11,24 @@ from pathlib import Path
 import numpy as np
 
 from copytrade_core.edges.lead_line import derive_lead
-from copytrade_core.edges.market_store import Provenance, store_bars
 from copytrade_core.edges.settings import load_settings
-from copytrade_core.edges.stages.instruments import market_rules
 from copytrade_core.edges.stages.sources import import_pages
 from copytrade_core.edges.stages.workplace import Workplace, open_workplace
-from copytrade_core.model.bar import BarSeries, PriceOrigin
-from copytrade_core.model.instrument import Market
+from tests.made_lead import (
+    HOUR_MS,
+    INTERVAL_MS,
+    POLICY,
+    closed_row,
+    loosened,
+    offline_settings,
+    store_closes,
+    write_pages,
+)
 
 LEAD = "4751838302089254888"
-MARKET = "BTC/USDT:USDT"
-INTERVAL_MS = 300_000
-HOUR_MS = 3_600_000
 TURN_MS = 12 * HOUR_MS
 START_MS = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp() * 1000)
 POSITIONS = 60
-STRATEGY = """
-signal = "contrarian_on_close"
-[entry]
-side = "both"
-signal_age_s_max = 900
-entry_drift_bps_max = 500
-[ladder]
-name = "single"
-base_share_ratio = "1"
-step_ratios = []
-weights = []
-add_mode = "multiplier"
-anchor = "own_fill"
-[exit]
-family = "autonomous"
-ttl_s = 3600
-[sizing]
-rule = "fixed"
-target_notional_usdt = 100
-headroom_bps = 50
-[backoff]
-failures_max = 3
-cooldown_s = 60
-"""
 SPACE = """
 name = "tiny"
 [exit]
@@ -81,14 +59,11 @@ def small_project(root: Path, project_root: Path, *, easy: bool = True, position
     for name in ("copytrade.toml", "promotion.toml", "instruments.toml", "search.toml"):
         shutil.copy(project_root / "settings" / name, settings / name)
     (settings / "spaces" / "tiny.toml").write_text(SPACE)
-    (settings / "against.toml").write_text(STRATEGY)
+    (settings / "against.toml").write_text(POLICY)
     config = settings / "copytrade.toml"
-    text = config.read_text().replace("https://www.binance.com", "http://127.0.0.1:9")
-    text = text.replace("https://fapi.binance.com", "http://127.0.0.1:9")
-    text = text.replace('space = "dca_shape_v1"', 'space = "tiny"').replace(
-        "trials_count = 20_000", "trials_count = 120"
-    )
-    config.write_text(text[: text.index("[policies]")] + '[policies]\nagainst = "settings/against.toml"\n')
+    text = config.read_text().replace('space = "dca_shape_v1"', 'space = "tiny"')
+    text = text.replace("trials_count = 20_000", "trials_count = 120")
+    config.write_text(offline_settings(text, "against"))
     search = settings / "search.toml"
     search.write_text(quick(search.read_text()))
     if easy:
@@ -112,14 +87,7 @@ def quick(search: str) -> str:
 
 def loosen(contract: Path) -> None:
     """Sets the limits of luck so that nothing is over them."""
-    lines: list[str] = []
-    for line in contract.read_text().splitlines():
-        name = line.partition(" = ")[0]
-        if name in EASY:
-            rest = line.split("value = ", 1)[1].split(",", 1)[1]
-            line = f"{name} = {{ value = {EASY[name]},{rest}"  # noqa: PLW2901
-        lines.append(line)
-    contract.write_text("\n".join(lines) + "\n")
+    contract.write_text(loosened(contract.read_text(), EASY))
 
 
 def place_of(config: Path) -> Workplace:
@@ -133,19 +101,7 @@ def fill_store(place: Workplace, pages: Path, positions: int) -> None:
     draws = np.random.default_rng(7).integers(-400, 401, size=len(times))
     closes = (np.array([wave_ticks(int(time)) for time in times]) + draws).astype(np.int32)
     opens = np.concatenate((closes[:1], closes[:-1]))
-    series = BarSeries(
-        market=Market(MARKET),
-        interval_ms=INTERVAL_MS,
-        origin=PriceOrigin.RECORDED,
-        open_time_ms=times,
-        open=opens,
-        high=np.maximum(opens, closes) + 150,
-        low=np.minimum(opens, closes) - 150,
-        close=closes,
-        volume=np.full(len(times), 5.0),
-    )
-    made = Provenance(file="made", code_version="test", parents={}, correction=None)
-    _ = store_bars(place.lake, series, tick_size=market_rules(place, MARKET).tick_size, provenance=made)
+    store_closes(place, times, closes, opens, reach=150)
     _ = derive_lead(place, LEAD)
 
 
@@ -161,29 +117,7 @@ def history_row(number: int) -> dict[str, object]:
     opened = START_MS + number * TURN_MS + 600_000 + 17_000 + number % 7 * 1000
     early = 7 * HOUR_MS if number % 5 == 3 else 0
     closed = START_MS + (number + 1) * TURN_MS - 600_000 - early + 13_000 + number % 7 * 60_000
-    cost, leave, volume = wave_ticks(opened) / 10, wave_ticks(closed) / 10, 0.01
+    cost, leave = wave_ticks(opened) / 10, wave_ticks(closed) / 10
     is_long = number % 2 == 0
-    return {
-        "id": opened,
-        "symbol": "BTCUSDT",
-        "type": "UM",
-        "opened": opened,
-        "closed": closed,
-        "avgCost": cost,
-        "avgClosePrice": leave,
-        "closingPnl": round((leave - cost) * volume * (1 if is_long else -1), 8),
-        "maxOpenInterest": volume,
-        "closedVolume": volume,
-        "isolated": "Cross",
-        "side": "Long" if is_long else "Short",
-        "status": "All Closed",
-        "updateTime": closed,
-    }
-
-
-def write_pages(folder: Path, rows: list[dict[str, object]]) -> None:
-    folder.mkdir(parents=True)
-    response = {"code": "000000", "message": None, "data": {"list": rows, "total": len(rows)}, "success": True}
-    request = {"portfolioId": LEAD, "pageNumber": 1, "pageSize": 100}
-    pages = [{"pageNumber": 1, "request": request, "response": response}]
-    (folder / "position_history_pages_raw.json").write_text(json.dumps(pages))
+    pnl = round((leave - cost) * 0.01 * (1 if is_long else -1), 8)
+    return closed_row(opened=opened, closed=closed, cost=cost, leave=leave, is_long=is_long, pnl=pnl)

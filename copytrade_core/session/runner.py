@@ -16,6 +16,7 @@ from copytrade_core.model.event import AFTER_BLOCKED_ADD, Event, OrderNotPlaced,
 from copytrade_core.model.intent import IntentKind
 from copytrade_core.model.order_row import OrderRow, OrderState
 from copytrade_core.model.outcome import Accepted, DefiniteReject, Exists, RejectReason, Unknown
+from copytrade_core.model.verdict import RefusalReason
 from copytrade_core.orders.lifecycle import journalled, moved
 from copytrade_core.session.enquiry import Enquiry
 from copytrade_core.session.ledger_check import LedgerCheck
@@ -146,7 +147,15 @@ class Runner:
                 self._memory.keep(replace(moved(row, OrderState.UNKNOWN, RESTART), lookup_after_ms=self._now()))
             elif row.state is OrderState.PLANNED and row.order.kind.is_entry:
                 self._give_back(row, RESTART)
+        self._tell_what_a_kill_ended()
         return self.reconcile()
+
+    def _tell_what_a_kill_ended(self) -> None:
+        """A kill tells the strategy nothing; now it must learn which of its orders, stops among them, rest no more."""
+        for client_order_id in tuple(self._memory.state.resting):
+            row = self._memory.rows.get(client_order_id)
+            if row is not None and row.state.is_final and client_order_id in self._memory.state.resting:
+                self._memory.tell(self._not_placed(row, KILLED), self._desk)
 
     def _account_fault(self) -> str | None:
         """What is wrong with the account, in words; it blocks entries until the next start."""
@@ -220,7 +229,7 @@ class Runner:
                 self._memory.keep(moved(leaving, OrderState.UNKNOWN, f"{why} {code}".strip()))
 
     def _held_back(self, row: OrderRow) -> str | None:
-        """The control that forbids this very submit, read at the last moment; exits pass, but nothing passes a kill."""
+        """What forbids this very submit, read at the last moment; exits pass, but nothing passes a kill."""
         controls = self._panel.read()
         if controls.kill:
             return KILLED
@@ -230,15 +239,19 @@ class Runner:
             return STOPPED
         if controls.deadline_ms is not None and self._now() >= controls.deadline_ms:
             return PAST_DEADLINE
-        return None
+        if controls.approval_valid is False:
+            return RefusalReason.APPROVAL_INVALID
+        return None if self._watch.account_fault() is None else RefusalReason.ACCOUNT_FAULT
 
     def _give_back(self, row: OrderRow, why: str) -> None:
         """The order never left: the strategy decides again."""
+        self._memory.tell(self._not_placed(row, why), self._desk, rows=(moved(row, OrderState.NOT_PLACED, why),))
+
+    def _not_placed(self, row: OrderRow, why: str) -> OrderNotPlaced:
         order = row.order
-        event = OrderNotPlaced(
+        return OrderNotPlaced(
             episode_id=order.episode_id, kind=order.kind, leg=order.leg, reason=why, time_ms=self._now()
         )
-        self._memory.tell(event, self._desk, rows=(moved(row, OrderState.NOT_PLACED, why),))
 
     def _skip_adds(self, episode_id: str) -> None:
         """After one blocked add the others of its episode that wait to leave are not tried in this pass."""

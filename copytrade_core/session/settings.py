@@ -21,7 +21,7 @@ class RunnerSettings:
     leaves: an older one goes back to the strategy. `clock_skew_ms_max` is what the venue's clock may differ from ours.
 
     Raises:
-        BadConfig: no account, no market, or a patience that is not positive.
+        BadConfig: no account, no market, a patience that is not positive, or a cap that is missing or contradictory.
     """
 
     strategy: Strategy
@@ -42,3 +42,4 @@ class RunnerSettings:
         for name in ("planned_entry_age_ms_max", "clock_skew_ms_max"):
             if getattr(self, name) <= 0:
                 raise BadConfig(f"{name} must be positive", where=Where(field=name))
+        self.caps.require_all()

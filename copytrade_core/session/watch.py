@@ -26,8 +26,8 @@ class MarketWatch(Protocol):
         """How long ago the source of an episode was last seen."""
         ...
 
-    def correlation_ppm(self, market: str, other: str) -> int:
-        """Correlation of recent returns of two markets, in ppm; 1,000,000 where it is not known."""
+    def correlation_ppm(self, market: str, other: str) -> int | None:
+        """Correlation of recent returns of two markets, in ppm; None where it is not known."""
         ...
 
 
@@ -70,7 +70,7 @@ class SessionWatch:
         """Age of the market's mark."""
         return self._market_watch.mark_age_ms(market, now_ms)
 
-    def correlation_ppm(self, market: str, other: str) -> int:
+    def correlation_ppm(self, market: str, other: str) -> int | None:
         """Correlation of two markets."""
         return self._market_watch.correlation_ppm(market, other)
 

@@ -35,24 +35,15 @@ from copytrade_core.model.venue import (
     VenueProbe,
 )
 from copytrade_core.virtual_exchange.call_plan import CallPlan, plan_call
+from copytrade_core.virtual_exchange.client_words import RESET, SKEW, TIMEOUT, outcome_of, rejected_by, why_of
 from copytrade_core.virtual_exchange.faults import VenueFault, VenueFaultBook, VenueFaultKind
 from copytrade_core.virtual_exchange.venue_ask import PlaceAsk, PlaceTerms, VenueCall, VenueRefusal
 from copytrade_core.virtual_exchange.venue_engine import VenueEngine
 from copytrade_core.virtual_exchange.venue_rules import IdUniqueness, VenueRule
 
-REASONS = {
-    VenueRule.INSUFFICIENT_MARGIN: RejectReason.INSUFFICIENT_FUNDS,
-    VenueRule.NO_POSITION: RejectReason.NO_POSITION,
-    VenueRule.REDUCE_ONLY_CONFLICT: RejectReason.REDUCE_ONLY,
-    VenueRule.REDUCE_ONLY_IN_HEDGE_MODE: RejectReason.REDUCE_ONLY,
-    VenueRule.POSITION_SIDE_MISMATCH: RejectReason.POSITION_MODE,
-    VenueRule.BAD_CLIENT_ID: RejectReason.BAD_REQUEST,
-    VenueRule.UNKNOWN_MARKET: RejectReason.BAD_REQUEST,
-    VenueRule.MARKET_CLOSED: RejectReason.OPERATION_REJECTED,
-}
-"""What a refusal of the engine means to a client; every other one is an invalid order."""
-TIMEOUT, RESET, GARBAGE, REDIRECT, SKEW = "timeout", "reset", "bad_response", "redirect", "clock_skew"
+DISAGREE = "two readings disagree"
 _Answer = TypeVar("_Answer")
+_Item = TypeVar("_Item")
 _WAITS = frozenset({VenueFaultKind.LOST, VenueFaultKind.HANG, VenueFaultKind.ACCEPT_THEN_HANG})
 _DONE = frozenset(
     {
@@ -81,7 +72,7 @@ class VirtualBroker(Broker):
         faults: what happens to which call.
         position_mode: the mode that the client believes in; the venue may be in the other.
         timeout_ms: how long the client waits for an answer.
-        can_withdraw: whether the key may withdraw.
+        can_withdraw: whether the key may withdraw; once a probe has seen it, nothing is sent any more.
         ip_restricted: whether the key has an allow-list (None: the venue does not tell).
     """
 
@@ -103,6 +94,7 @@ class VirtualBroker(Broker):
         self._timeout_ms = timeout_ms
         self._can_withdraw = can_withdraw
         self._ip_restricted = ip_restricted
+        self._may_withdraw = False
 
     @override
     def markets(self) -> Mapping[Market, VenueMarket] | Unavailable:
@@ -110,15 +102,17 @@ class VirtualBroker(Broker):
 
     @override
     def positions(self) -> tuple[VenuePosition, ...] | Unavailable:
-        return self._read(VenueCall.POSITIONS, lambda plan: self._engine.positions(as_of_ms=plan.as_of_ms))
+        return self._unless_empty(VenueCall.POSITIONS, lambda plan: self._engine.positions(as_of_ms=plan.as_of_ms))
 
     @override
     def position(self, market: Market) -> tuple[VenuePosition, ...] | Unavailable:
-        return self._read(VenueCall.POSITION, lambda plan: self._engine.positions(market, as_of_ms=plan.as_of_ms))
+        return self._unless_empty(
+            VenueCall.POSITION, lambda plan: self._engine.positions(market, as_of_ms=plan.as_of_ms)
+        )
 
     @override
     def open_orders(self) -> tuple[VenueOrder, ...] | Unavailable:
-        return self._read(
+        return self._unless_empty(
             VenueCall.OPEN_ORDERS,
             lambda plan: tuple(order.view() for order in self._engine.open_orders(as_of_ms=plan.as_of_ms)),
         )
@@ -156,6 +150,7 @@ class VirtualBroker(Broker):
         why = self._lost(plan)
         if why is not None:
             return Unavailable(call=VenueCall.PROBE.value, why=why)
+        self._may_withdraw = self._can_withdraw
         return VenueProbe(
             can_trade=True,
             can_withdraw=self._can_withdraw,
@@ -166,6 +161,8 @@ class VirtualBroker(Broker):
 
     @override
     def submit(self, order: Order) -> SubmitOutcome:
+        if self._may_withdraw:
+            return DefiniteReject(reason=RejectReason.PERMISSION, code="", message="the key may withdraw: not sent")
         plan = plan_call(self._engine, self._faults, VenueCall.SUBMIT, closes=order.buys is order.side.exit_buys)
         ask = self._ask(order)
         if plan.is_refused_for_time(self.submit_deadline_ms):
@@ -175,7 +172,7 @@ class VirtualBroker(Broker):
             outcome = self._placed(ask, plan.terms)
             return outcome if self._answered(plan.slow_ms) else Unknown(why=TIMEOUT, code="")
         if fault.kind in _REJECTS:
-            return _rejected(fault)
+            return rejected_by(fault)
         if fault.kind is VenueFaultKind.DELAYED_APPLY:
             self._engine.place_later(ask, delay_ms=fault.delay_ms or 0)
             return Unknown(why=RESET, code="")
@@ -217,6 +214,23 @@ class VirtualBroker(Broker):
         why = SKEW if is_signed and plan.is_refused_for_time(self.submit_deadline_ms) else self._lost(plan)
         return found if why is None else Unavailable(call=call.value, why=why)
 
+    def _unless_empty(
+        self, call: VenueCall, answer: Callable[[CallPlan], tuple[_Item, ...]]
+    ) -> tuple[_Item, ...] | Unavailable:
+        """A list; an empty one only when a second reading agrees and the balance could be read, as over HTTP."""
+        found = self._read(call, answer)
+        if found:
+            return found
+        again = self._read(call, answer)
+        if isinstance(again, Unavailable):
+            return again
+        if again:
+            return Unavailable(call=call.value, why=DISAGREE)
+        balance = self.balance()
+        return (
+            Unavailable(call=call.value, why=f"no balance: {balance.why}") if isinstance(balance, Unavailable) else ()
+        )
+
     def _plan(self, call: VenueCall) -> CallPlan:
         return plan_call(self._engine, self._faults, call)
 
@@ -236,18 +250,7 @@ class VirtualBroker(Broker):
         """The client's word for a call without a trustworthy answer, after the time that it waited."""
         if fault.kind in _WAITS:
             self._engine.advance(self._engine.now_ms + self._timeout_ms)
-            return TIMEOUT
-        match fault.kind:
-            case VenueFaultKind.HTTP_STATUS | VenueFaultKind.ACCEPT_THEN_5XX:
-                return f"http_{fault.status}"
-            case VenueFaultKind.GARBAGE | VenueFaultKind.ACCEPT_THEN_GARBAGE:
-                return GARBAGE
-            case VenueFaultKind.REDIRECT:
-                return REDIRECT
-            case VenueFaultKind.REJECT:
-                return f"rejected_{fault.code}"
-            case _:
-                return RESET
+        return why_of(fault)
 
     def _ask(self, order: Order) -> PlaceAsk:
         """The order as a client in its mode sends it: a position side in hedge mode, else reduce-only where it is."""
@@ -264,19 +267,6 @@ class VirtualBroker(Broker):
 
     def _placed(self, ask: PlaceAsk, terms: PlaceTerms) -> SubmitOutcome:
         done = self._engine.place(ask, terms)
-        if not isinstance(done, VenueRefusal):
-            return Accepted(venue_order_id=done.order.venue_order_id)
-        if done.rule is VenueRule.DUPLICATE_CLIENT_ID:
-            return Exists(code=done.rule.value)
-        reason = REASONS.get(done.rule, RejectReason.INVALID_ORDER)
-        return DefiniteReject(reason=reason, code=done.rule.value, message=done.message)
-
-
-def _rejected(fault: VenueFault) -> DefiniteReject:
-    closes = fault.kind is VenueFaultKind.SIMULATE_BINGX_REDUCEONLY_REJECT
-    usual = RejectReason.REDUCE_ONLY if closes else RejectReason.OPERATION_REJECTED
-    return DefiniteReject(
-        reason=fault.reason or usual,
-        code=fault.code or fault.kind.value,
-        message=fault.message or "refused by an injected fault",
-    )
+        if isinstance(done, VenueRefusal):
+            return outcome_of(done)
+        return Accepted(venue_order_id=done.order.venue_order_id)

@@ -96,6 +96,64 @@ def test_what_the_plan_allows_is_allowed(skeleton, tmp_path, path, text):
     assert code == 0, said
 
 
+SENDER = "copytrade_core/edges/venues/ccxt_broker.py"
+SENDS = "import copytrade_core.edges.venues.ccxt_broker"
+
+
+def planted(skeleton: Path, house: Path, files: dict[str, str]) -> tuple[int, str]:
+    """The verdict on a house with the broker in it and these files."""
+    shutil.copytree(skeleton, house)
+    for path, text in ({SENDER: "import ccxt"} | files).items():
+        place = house / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        for folder in place.relative_to(house).parents:
+            if folder.parts:
+                (house / folder / "__init__.py").touch()
+        place.write_text(text + "\n")
+    return verdict(house)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "copytrade_core/edges/x.py",
+        "copytrade_core/edges/stages/replay.py",
+        "copytrade_core/cli/replay_verb.py",
+        "copytrade_core/edges/standins/x.py",
+        "copytrade_dagster/defs/monitor/assets.py",
+        "copytrade_dagster/resources.py",
+    ],
+)
+def test_what_sends_orders_is_known_to_few(skeleton, tmp_path, path):
+    code, said = planted(skeleton, tmp_path / "house", {path: SENDS})
+    assert code == 1, said
+    assert "What can send an order is known only" in " ".join(said.split())
+
+
+def test_the_preflight_and_live_places_may_know_it(skeleton, tmp_path):
+    places = (
+        *(
+            "edges/preflight/http_world.py",
+            "edges/live/desk.py",
+            "edges/stages/certify.py",
+            "edges/stages/preflight.py",
+        ),
+        *("edges/stages/live.py", "cli/preflight_verbs.py", "cli/live_verbs.py"),
+    )
+    files = {f"copytrade_core/{place}": SENDS for place in places}
+    files |= {f"copytrade_dagster/defs/{stage}/assets.py": SENDS for stage in ("preflight", "live")}
+    code, said = planted(skeleton, tmp_path / "house", files)
+    assert code == 0, said
+
+
+@pytest.mark.parametrize("paper", ["copytrade_core/edges/stages/paper.py", "copytrade_core/edges/paper/session.py"])
+def test_paper_cannot_reach_it_through_others_either(skeleton, tmp_path, paper):
+    files = {"copytrade_core/edges/stages/live.py": SENDS, paper: "import copytrade_core.edges.stages.live"}
+    code, said = planted(skeleton, tmp_path / "house", files)
+    assert code == 1, said
+    assert "Neither a strategy nor a session nor paper" in " ".join(said.split())
+
+
 def test_every_room_of_the_plan_is_in_the_contract(project_root, modules):
     settings = tomllib.loads((project_root / "pyproject.toml").read_text())
     layers = next(c for c in settings["tool"]["importlinter"]["contracts"] if c["id"] == "layers")

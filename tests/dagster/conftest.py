@@ -16,44 +16,28 @@ import dagster as dg
 import numpy as np
 import pytest
 
-from copytrade_core.edges.market_store import Provenance, store_bars, store_funding
+from copytrade_core.edges.market_store import store_funding
 from copytrade_core.edges.settings import load_settings
-from copytrade_core.edges.stages.instruments import market_rules
 from copytrade_core.edges.stages.sources import import_pages
 from copytrade_core.edges.stages.workplace import Workplace, open_workplace
-from copytrade_core.model.bar import BarSeries, FundingSeries, PriceOrigin
+from copytrade_core.model.bar import FundingSeries, PriceOrigin
 from copytrade_core.model.instrument import Market
+from tests.made_lead import (
+    HOUR_MS,
+    INTERVAL_MS,
+    MADE,
+    MARKET,
+    POLICY,
+    closed_row,
+    loosened,
+    offline_settings,
+    store_closes,
+    write_pages,
+)
 
 LEAD = "4751838302089254999"
-MARKET = "BTC/USDT:USDT"
-INTERVAL_MS = 300_000
 START_MS = int(datetime(2026, 1, 2, tzinfo=UTC).timestamp() * 1000)
 BARS_COUNT = 12 * 288
-HOUR_MS = 3_600_000
-POLICY = """
-signal = "contrarian_on_close"
-[entry]
-side = "both"
-signal_age_s_max = 900
-entry_drift_bps_max = 500
-[ladder]
-name = "single"
-base_share_ratio = "1"
-step_ratios = []
-weights = []
-add_mode = "multiplier"
-anchor = "own_fill"
-[exit]
-family = "autonomous"
-ttl_s = 3600
-[sizing]
-rule = "fixed"
-target_notional_usdt = 100
-headroom_bps = 50
-[backoff]
-failures_max = 3
-cooldown_s = 60
-"""
 REACHABLE = ["source_quality", "executable_fills_only", "sample_size", "drawdown", "capital_grounding"]
 EASY = {
     "rejected_ratio_max": 1,
@@ -79,33 +63,10 @@ def price_ticks(time_ms: int) -> int:
 def history_row(number: int) -> dict[str, object]:
     opened = START_MS + (6 + 20 * number) * HOUR_MS + 17_000
     closed = opened + 7 * HOUR_MS + 13_000
-    cost, leave, volume = price_ticks(opened) / 10, price_ticks(closed) / 10, Decimal("0.01")
+    cost, leave = price_ticks(opened) / 10, price_ticks(closed) / 10
     is_long = number % 2 == 0
-    pnl = (Decimal(str(leave)) - Decimal(str(cost))) * volume * (1 if is_long else -1)
-    return {
-        "id": opened,
-        "symbol": "BTCUSDT",
-        "type": "UM",
-        "opened": opened,
-        "closed": closed,
-        "avgCost": cost,
-        "avgClosePrice": leave,
-        "closingPnl": float(pnl),
-        "maxOpenInterest": float(volume),
-        "closedVolume": float(volume),
-        "isolated": "Cross",
-        "side": "Long" if is_long else "Short",
-        "status": "All Closed",
-        "updateTime": closed,
-    }
-
-
-def write_pages(folder: Path, rows: list[dict[str, object]]) -> None:
-    folder.mkdir(parents=True)
-    response = {"code": "000000", "message": None, "data": {"list": rows, "total": len(rows)}, "success": True}
-    request = {"portfolioId": LEAD, "pageNumber": 1, "pageSize": 100}
-    pages = [{"pageNumber": 1, "request": request, "response": response}]
-    (folder / "position_history_pages_raw.json").write_text(json.dumps(pages))
+    pnl = (Decimal(str(leave)) - Decimal(str(cost))) * Decimal("0.01") * (1 if is_long else -1)
+    return closed_row(opened=opened, closed=closed, cost=cost, leave=leave, is_long=is_long, pnl=float(pnl))
 
 
 def write_settings(folder: Path, project_root: Path) -> Path:
@@ -116,25 +77,14 @@ def write_settings(folder: Path, project_root: Path) -> Path:
         shutil.copy(project_root / "settings" / name, settings / name)
     (settings / "short.toml").write_text(POLICY)
     main = settings / "copytrade.toml"
-    # Nobody listens there: a test that forgets to say poll: false fails instead of asking the internet.
-    text = main.read_text().replace("https://www.binance.com", "http://127.0.0.1:9")
-    text = text.replace("https://fapi.binance.com", "http://127.0.0.1:9")
-    main.write_text(text[: text.index("[policies]")] + '[policies]\nshort = "settings/short.toml"\n')
+    main.write_text(offline_settings(main.read_text(), "short"))
     contract = settings / "promotion.toml"
     contract.write_text(easier(contract.read_text()))
     return main
 
 
 def easier(text: str) -> str:
-    lines: list[str] = []
-    for line in text.splitlines():
-        name = line.partition(" = ")[0]
-        if name in EASY:
-            value, rest = line.split("value = ", 1)[1].split(",", 1)
-            line = f"{name} = {{ value = {EASY[name]},{rest}"  # noqa: PLW2901
-            assert value
-        lines.append(line)
-    table = "\n".join(lines)
+    table = loosened(text, EASY)
     head, steps = table.split("[steps]", 1)
     _, gates = steps.split("[gates.source_quality]", 1)
     names = ("researched", "replayed", "preflighted", "paper", "shadow", "approved", "live_small", "scaled")
@@ -147,23 +97,10 @@ def fill_market(place: Workplace, *, leave_out: int | None = None) -> None:
     if leave_out is not None:
         times = np.delete(times, leave_out)
     closes = np.array([price_ticks(int(time)) for time in times], dtype=np.int32)
-    series = BarSeries(
-        market=Market(MARKET),
-        interval_ms=INTERVAL_MS,
-        origin=PriceOrigin.RECORDED,
-        open_time_ms=times,
-        open=closes,
-        high=closes + 20,
-        low=closes - 20,
-        close=closes,
-        volume=np.full(len(times), 5.0),
-    )
-    made = Provenance(file="made", code_version="test", parents={}, correction=None)
-    rules = market_rules(place, MARKET)
-    _ = store_bars(place.lake, series, tick_size=rules.tick_size, provenance=made)
+    store_closes(place, times, closes, closes, reach=20)
     due = np.arange(START_MS, START_MS + 12 * 24 * HOUR_MS, 8 * HOUR_MS, dtype=np.int64)
     paid = FundingSeries(market=Market(MARKET), time_ms=due, rate=np.full(len(due), 1_000, dtype=np.int64))
-    _ = store_funding(place.lake, paid, origin=PriceOrigin.RECORDED, provenance=made)
+    _ = store_funding(place.lake, paid, origin=PriceOrigin.RECORDED, provenance=MADE)
 
 
 @dataclass(frozen=True)

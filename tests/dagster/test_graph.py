@@ -49,7 +49,10 @@ def test_one_run_goes_from_pages_to_gates_although_some_gates_do_not_pass(derive
         assert (name, materialisation.tags["dagster/data_version"]) == (name, head.digest)
         assert materialisation.metadata["digest"].value == head.digest
     checks = checked(result)
-    unmet = {"profitability", "robustness", "overfitting", "engine_equivalence"}
+    unmet = {
+        *("profitability", "robustness", "overfitting", "engine_equivalence"),
+        *("preflight_clean", "restart_clean"),
+    }
     assert {name for name, check in checks.items() if not check.passed} == unmet
     assert checks["profitability"].metadata["verdict"].value in {"fail", "inconclusive"}
     assert checks["robustness"].severity is dg.AssetCheckSeverity.ERROR

@@ -12,6 +12,7 @@ from copytrade_core import flow
 from copytrade_core.desk import UNDISTURBED, Desk, fresh_state
 from copytrade_core.ledger.post import opened_book
 from copytrade_core.model.caps import UNCAPPED
+from copytrade_core.model.errors import BadConfig
 from copytrade_core.model.event import MarkSeen, OrderFilled, PositionSynced, Timer
 from copytrade_core.model.fill import FillModel
 from copytrade_core.model.instrument import Instrument
@@ -19,8 +20,9 @@ from copytrade_core.model.intent import Intent, IntentKind
 from copytrade_core.model.order import Order
 from copytrade_core.model.outcome import RejectReason
 from copytrade_core.model.policy import ExitFamily
+from copytrade_core.model.side import Side
 from copytrade_core.model.source_event import SourceChange, SourceChanged, SourceMissing
-from copytrade_core.model.units import Ticks
+from copytrade_core.model.units import Steps, Ticks
 from copytrade_core.replay import reference
 from copytrade_core.session import memory
 from copytrade_core.strategies.machine import strategy_of
@@ -122,6 +124,57 @@ def test_live_runner_does_not_close_when_it_is_killed():
     assert (session.in_book, session.at_venue, session.orders) == (1000, 1000, 1)
 
 
+def test_a_position_that_a_kill_left_bare_is_protected_again_after_the_restart():
+    policy = replace(LADDERED, exit=leave(ExitFamily.SOURCE_CLOSE_THEN_AUTONOMOUS, profit=20_000, stop=50_000))
+    session = Session(policy=policy)
+    session.open()
+    session.let_pass(5)
+    session.panel.set(kill=True)
+    session.runner.kill()
+    assert session.engine.open_orders() == ()
+    session.panel.set(kill=False)
+    session.crash()
+    session.let_pass(3)
+    resting = {row.order.leg.partition(".")[0] for row in session.runner.rows.values() if row.state.value == "open"}
+    assert resting >= {"stop", "take_profit"}
+    assert len(session.engine.open_orders()) == len(session.runner.state.resting)
+    assert session.in_book == session.at_venue == 400
+
+
+def test_a_session_without_one_of_its_caps_does_not_start():
+    with pytest.raises(BadConfig, match="daily_loss_max is not set"):
+        _ = Session(caps=replace(WIDE, daily_loss_max=None))
+
+
+def test_an_approval_that_ends_between_the_wish_and_the_sending_holds_the_entry_back():
+    session = Session()
+    session.runner.tell(opened(session.episode))
+    session.panel.set(approval_valid=False)
+    session.runner.pump()
+    (row,) = session.runner.rows.values()
+    assert (session.orders, row.state.value, row.why) == (0, "not_placed", "approval_invalid")
+
+
+def test_a_stranger_found_between_the_wish_and_the_sending_holds_the_entry_back_and_no_exit():
+    session = Session()
+    session.open()
+    session.let_pass(2)
+    session.runner.tell(opened(episode(0.1, 60)))
+    session.runner.tell(closed(session.episode))
+    _ = session.engine.inject_position(BTC, Side.SHORT, Steps(7))
+    _ = session.runner.reconcile()
+    session.runner.pump()
+    session.let_pass(2)
+    rows = list(session.runner.rows.values())
+    assert [(row.order.kind.value, row.state.value) for row in rows] == [
+        ("open", "filled"),
+        ("open", "not_placed"),
+        ("close", "filled"),
+    ]
+    assert rows[1].why == "account_fault"
+    assert session.at_venue == 7, "only the stranger's"
+
+
 def test_live_runner_does_not_open_without_strategy_open_intent():
     session = Session()
     for _ in range(5):
@@ -150,7 +203,9 @@ def test_live_executor_stops_dca_intents_after_first_blocked_dca():
 
 
 def test_an_executor_stops_dca_intents_that_risk_blocks():
-    session = Session(policy=LADDERED, caps=replace(WIDE, notional_gross_max=usdt(700)))
+    room = usdt(700)
+    caps = replace(WIDE, notional_gross_max=room, notional_one_side_max=room, notional_correlated_max=room)
+    session = Session(policy=LADDERED, caps=caps)
     session.open()
     session.let_pass(3)
     assert [row.order.leg for row in session.runner.rows.values()] == ["base", "rung1"]

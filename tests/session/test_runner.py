@@ -174,10 +174,10 @@ def test_a_position_that_someone_else_closed_takes_its_result_from_the_venues_fi
 
 
 def test_positions_that_cannot_be_read_are_never_flat():
-    silent = VenueFault(kind=VenueFaultKind.GARBAGE, call=VenueCall.POSITIONS, nth=2, count=10_000)
-    session = Session(faults=[silent])
+    session = Session()
     session.open()
     session.let_pass(2)
+    session.faults.arm([VenueFault(kind=VenueFaultKind.GARBAGE, call=VenueCall.POSITIONS, count=10_000)])
     result = session.runner.reconcile()
     assert result.unavailable is not None
     assert session.in_book == 1000
@@ -188,8 +188,9 @@ def test_positions_that_cannot_be_read_are_never_flat():
 
 def test_positions_that_lag_are_not_a_loss():
     """The venue shows no position for ten seconds after the fill: entries are blocked, the book is left alone."""
-    lagging = VenueFault(kind=VenueFaultKind.NOT_VISIBLE, call=VenueCall.POSITIONS, nth=2, count=4, delay_ms=10_000)
-    session = Session(faults=[lagging])
+    lagging = VenueFault(kind=VenueFaultKind.NOT_VISIBLE, call=VenueCall.POSITIONS, count=4, delay_ms=10_000)
+    session = Session()
+    session.faults.arm([lagging])
     session.open()
     session.let_pass(1)
     assert session.runner.reconcile().fault is not None

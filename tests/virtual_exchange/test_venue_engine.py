@@ -12,7 +12,7 @@ from copytrade_core.model.units import Ppm, Steps
 from copytrade_core.model.venue import PositionMode, VenueOrderStatus
 from copytrade_core.virtual_exchange.feeds import BarsFeed
 from copytrade_core.virtual_exchange.venue_ask import PLAIN, PartialCut, VenueCall, VenueRefusal
-from copytrade_core.virtual_exchange.venue_engine import FUNDING_INTERVAL_MS
+from copytrade_core.virtual_exchange.venue_engine import FUNDING_INTERVAL_MS, VenueEngine
 from copytrade_core.virtual_exchange.venue_rule_sets import BINGX, GATE
 from copytrade_core.virtual_exchange.venue_rules import Basis, VenueModel, VenueRule
 from tests.trading_floor import BTC, ETH, START_MS, series, usdt
@@ -91,6 +91,25 @@ def test_a_limit_rests_until_the_price_touches_it():
     later(venue, 1)
     assert now(venue, order).status is FILLED
     assert venue.all_fills()[0].time_ms == START_MS + 2_000
+
+
+@pytest.mark.parametrize(("price", "met"), [(99_400, True), (99_401, False)])
+def test_a_level_is_met_when_the_price_is_exactly_there(price, met):
+    venue = engine(feed=path([(0, 100_000), (1, price)]))
+    placed(venue, ask("a", 100))
+    rung = placed(venue, ask("b", style=limit(99_400)))
+    guard = placed(venue, ask("c", buys=False, style=stop(99_400)))
+    later(venue, 1)
+    assert [now(venue, order).status is FILLED for order in (rung, guard)] == [met, met]
+
+
+def test_the_rest_of_a_partly_filled_limit_keeps_its_price():
+    rules = replace(FREE_BINGX, bar_share_max=Ppm(100_000))
+    venue = engine(rules, path([(0, 100_000), (60, 99_000), (120, 98_000)], volume=600))
+    order = placed(venue, ask(style=limit(99_500)))
+    later(venue, 120)
+    assert now(venue, order).status is FILLED
+    assert prices(venue) == [(99_000, 60), (99_500, 40)]
 
 
 def test_a_limit_that_crosses_takes_and_never_pays_more_than_its_price():
@@ -375,6 +394,17 @@ def test_funding_is_exchanged_at_eight_oclock_by_whoever_holds_then(rate, buys, 
     assert venue.rules_used()["funding_rate_absent"] is Basis.ASSUMED
 
 
+def test_what_happens_at_the_very_moment_of_funding_does_not_pay_it_twice():
+    eight = (START_MS // FUNDING_INTERVAL_MS + 1) * FUNDING_INTERVAL_MS
+    venue = engine(feed=path(funding={eight: 10_000}))
+    placed(venue, ask("a"))
+    venue.advance(eight)
+    venue.place_later(ask("b"), delay_ms=0)
+    later(venue, 1)
+    assert len(venue.all_orders()) == 2
+    assert len(venue.funding_payments()) == 1
+
+
 def test_an_order_on_its_way_arrives_after_its_delay_and_after_the_window_never():
     venue = engine()
     venue.place_later(ask("a"), delay_ms=4_000)
@@ -464,6 +494,19 @@ def test_somebody_else_can_trade_on_the_account_and_flip_its_mode():
     assert holds(venue) == [("long", 3, 100_000), ("short", 5, 100_000)]
     assert not venue.flip_mode(), "a market with both sides has no net position to show"
     assert venue.position_mode is PositionMode.HEDGE
+
+
+def test_what_others_do_is_bound_by_no_volume_and_no_margin():
+    venue = engine(feed=path(volume=10), cash=1)
+    assert venue.inject_position(BTC, Side.LONG, Steps(5_000)).filled == 5_000
+    assert venue.balance().free == 0
+
+
+def test_a_dump_of_another_venue_or_no_dump_is_refused():
+    venue = engine()
+    for data, rules in ((venue.dump(), FREE_BINANCE), (b"{}", FREE_BINGX), (venue.dump()[:-1], FREE_BINGX)):
+        with pytest.raises(BadInput):
+            VenueEngine.load(data, rules=rules, markets=venue.markets, feed=venue.feed)
 
 
 def test_the_clock_does_not_go_back():

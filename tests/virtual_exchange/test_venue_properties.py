@@ -48,6 +48,7 @@ steps = st.one_of(
     st.tuples(st.just("later"), st.integers(0, 6_000)),
     st.tuples(st.just("cancel"), names),
     st.tuples(st.just("advance"), st.sampled_from([1, 300, 999, 5_000, 3_600_000, FUNDING_INTERVAL_MS])),
+    st.tuples(st.just("leverage"), st.sampled_from(Side), st.integers(1, 40)),
     st.tuples(st.just("inject"), st.sampled_from(Side), st.integers(1, 50)),
 )
 walks = st.lists(st.tuples(st.sampled_from([0.4, 1, 7, 3_600, SOON]), levels), min_size=1, max_size=12)
@@ -92,6 +93,8 @@ def take(venue: VenueEngine, step, accepted: list[str]) -> None:
             venue.cancel(BTC, client_order_id=name)
         case ("advance", by_ms):
             venue.advance(venue.now_ms + by_ms)
+        case ("leverage", side, leverage):
+            venue.set_leverage(BTC, side, leverage)
         case ("inject", side, quantity):
             venue.inject_position(BTC, side, Steps(quantity))
         case _:

@@ -315,7 +315,7 @@ def test_an_order_may_stay_out_of_sight():
     assert isinstance(client.order(BTC, "a"), VenueOrder)
 
 
-@pytest.mark.parametrize("call", [C.POSITIONS, C.FILLS, C.ORDERS, C.POSITION])
+@pytest.mark.parametrize("call", [C.FILLS, C.ORDERS])
 def test_a_read_may_lie_by_lagging(call):
     venue = engine()
     later(venue, 10)
@@ -323,6 +323,44 @@ def test_a_read_may_lie_by_lagging(call):
     client.submit(order())
     assert reads(client)[call]() == ()
     assert reads(client)[call]() != ()
+
+
+@pytest.mark.parametrize("call", [C.POSITIONS, C.POSITION, C.OPEN_ORDERS])
+def test_an_empty_list_needs_a_second_reading_that_agrees(call):
+    def answer(*faults: VenueFault) -> object:
+        venue = engine()
+        later(venue, 10)
+        client = broker(*faults, venue=venue)
+        client.submit(order())
+        client.submit(order("b", style=limit(90_000)))
+        return reads(client)[call]()
+
+    lag = fault(K.NOT_VISIBLE, call, delay_ms=5_000)
+    assert answer() != ()
+    assert answer(lag) == Unavailable(call=call.value, why="two readings disagree")
+    assert answer(lag, fault(K.RESET, call, nth=2)) == Unavailable(call=call.value, why="reset")
+    twice = replace(lag, count=2)
+    assert answer(twice, fault(K.RESET, C.BALANCE)) == Unavailable(call=call.value, why="no balance: reset")
+    assert answer(twice) == ()
+
+
+def test_a_key_that_may_withdraw_sends_nothing_once_it_is_known():
+    venue = engine()
+    client = VirtualBroker(
+        venue,
+        faults=VenueFaultBook((), seed=0),
+        position_mode=venue.position_mode,
+        timeout_ms=TIMEOUT_MS,
+        can_withdraw=True,
+        ip_restricted=None,
+    )
+    probe = client.probe()
+    assert isinstance(probe, VenueProbe)
+    assert probe.can_withdraw
+    outcome = client.submit(order())
+    assert isinstance(outcome, DefiniteReject)
+    assert outcome.reason is RejectReason.PERMISSION
+    assert venue.all_orders() == ()
 
 
 @pytest.mark.parametrize(("skew_ms", "refused"), [(-1_001, True), (-1_000, False), (5_000, False), (5_001, True)])
@@ -341,7 +379,7 @@ def test_a_skewed_clock_refuses_signed_calls_beyond_the_window(skew_ms, refused)
 def test_others_trade_on_the_account_before_the_call_that_shows_it():
     venue = engine()
     client = broker(
-        fault(K.EXTERNAL_POSITION, C.POSITIONS, nth=2, market=BTC, side=Side.SHORT, quantity=Steps(7)),
+        fault(K.EXTERNAL_POSITION, C.POSITIONS, nth=3, market=BTC, side=Side.SHORT, quantity=Steps(7)),
         fault(K.EXTERNAL_ORDER, C.OPEN_ORDERS, market=BTC, buys=True, quantity=Steps(9), price=Ticks(90_000)),
         venue=venue,
     )

@@ -5,10 +5,11 @@ Orders are elsewhere.
 
 from __future__ import annotations
 
+from copytrade_core.edges.standins.bingx_account_rows import balance_row, position_row
 from copytrade_core.edges.standins.bingx_errors import NO_PERMISSION, InvalidRequest
 from copytrade_core.edges.standins.bingx_numbers import money_text
 from copytrade_core.edges.standins.bingx_parameters import POSITION_SIDES, invalid, whole_number
-from copytrade_core.edges.standins.bingx_rows import Row, balance_row, position_row
+from copytrade_core.edges.standins.bingx_rows import Row
 from copytrade_core.edges.standins.bingx_trade import Answer, market_named
 from copytrade_core.edges.standins.venue_dialect import Success, VenueError, VenueRequest
 from copytrade_core.model.instrument import Market

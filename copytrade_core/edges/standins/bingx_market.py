@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from copytrade_core.edges.standins.bingx_account_rows import contract_row
 from copytrade_core.edges.standins.bingx_errors import InvalidRequest
 from copytrade_core.edges.standins.bingx_numbers import money_text
 from copytrade_core.edges.standins.bingx_parameters import invalid, whole_number
-from copytrade_core.edges.standins.bingx_rows import Row, contract_row
+from copytrade_core.edges.standins.bingx_rows import Row
 from copytrade_core.edges.standins.bingx_trade import Answer, market_named
 from copytrade_core.edges.standins.venue_dialect import Success, VenueError, VenueRequest
 from copytrade_core.model.bar import Bar

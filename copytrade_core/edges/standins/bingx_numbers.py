@@ -5,9 +5,10 @@ Which number stands where belongs to the rows.
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 
 from copytrade_core.model.errors import BadInput, Where
+from copytrade_core.model.instrument import Instrument
 from copytrade_core.model.units import MONEY_SCALE
 
 
@@ -32,3 +33,14 @@ def decimals_of(unit: Decimal) -> int:
             next_step="Use a power of ten that is not above 1",
         )
     return -exponent
+
+
+def price_text(price: Decimal, instrument: Instrument) -> str:
+    """A price with the market's decimals; an average is rounded to them."""
+    unit = Decimal(1).scaleb(-decimals_of(instrument.tick_size))
+    return f"{price.quantize(unit, rounding=ROUND_HALF_EVEN):f}"
+
+
+def quantity_text(steps: int, instrument: Instrument) -> str:
+    """A quantity in base units."""
+    return f"{instrument.quantity(steps):f}"

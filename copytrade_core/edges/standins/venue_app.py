@@ -63,8 +63,9 @@ class VenueApp:
         try:
             match method, name:
                 case "GET", "state":
-                    pass
+                    run.tick()
                 case "GET", "ledger":
+                    run.tick()
                     return json_answer(run.ledger())
                 case "POST", "time":
                     run.set_time(msgspec.json.decode(body, type=SetTime))
@@ -140,7 +141,7 @@ class _Exchange:
                 return self._told(done, slow_s)
         elif fault.kind is VenueFaultKind.DELAYED_APPLY and isinstance(asked, PlaceAsk) and denied is None:
             engine.place_later(asked, delay_ms=fault.delay_ms or 0)
-        given = faulty(fault, run.dialect, run.book.draw(2**16))
+        given = faulty(fault, run.dialect, len(run.book.met()))
         return self._failure(given, slow_s) if isinstance(given, VenueError) else given
 
     def _asked(self) -> PlaceAsk | None:

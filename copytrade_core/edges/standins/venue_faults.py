@@ -35,9 +35,9 @@ _HANG = Answer(status=200, body=b"", content_type=JSON_TYPE, broken=Break.HANG)
 _RESET = Answer(status=200, body=b"", content_type=JSON_TYPE, broken=Break.RESET)
 
 
-def garbage(draw: int) -> Answer:
-    """HTTP 200 with a body that is no venue's envelope; which one depends on the draw."""
-    body = _GARBAGE[draw % len(_GARBAGE)]
+def garbage(nth: int) -> Answer:
+    """HTTP 200 with a body that is no venue's envelope; one after the other."""
+    body = _GARBAGE[nth % len(_GARBAGE)]
     return Answer(status=200, body=body, content_type=HTML_TYPE if body.startswith(b"<") else JSON_TYPE)
 
 
@@ -52,8 +52,8 @@ def gateway(status: int) -> Answer:
     return Answer(status=status, body=body, content_type=HTML_TYPE, headers=headers)
 
 
-def faulty(fault: VenueFault, dialect: VenueDialect, draw: int) -> Answer | VenueError:
-    """What the client gets for a call with this fault: an answer, or an error still to be put into the envelope."""
+def faulty(fault: VenueFault, dialect: VenueDialect, nth: int) -> Answer | VenueError:
+    """What the client gets for the nth fault of a run: an answer, or an error still to be put into the envelope."""
     match fault.kind:
         case VenueFaultKind.LOST | VenueFaultKind.HANG | VenueFaultKind.ACCEPT_THEN_HANG:
             return _HANG
@@ -62,7 +62,7 @@ def faulty(fault: VenueFault, dialect: VenueDialect, draw: int) -> Answer | Venu
         case VenueFaultKind.REDIRECT:
             return gateway(fault.status or 302)
         case VenueFaultKind.GARBAGE | VenueFaultKind.ACCEPT_THEN_GARBAGE:
-            return garbage(draw)
+            return garbage(nth)
         case VenueFaultKind.DUPLICATE_ID:
             return _told(fault, dialect, VenueRule.DUPLICATE_CLIENT_ID)
         case VenueFaultKind.SIMULATE_BINGX_REDUCEONLY_REJECT:

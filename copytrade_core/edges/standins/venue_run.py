@@ -49,10 +49,18 @@ class VenueRun:
         book: the faults.
         key: the one key that is accepted.
         seed: what the draws of faults depend on.
+        speed: virtual seconds per real second.
     """
 
     def __init__(
-        self, *, dialect: VenueDialect, engine: VenueEngine, book: VenueFaultBook, key: StandinKey, seed: int
+        self,
+        *,
+        dialect: VenueDialect,
+        engine: VenueEngine,
+        book: VenueFaultBook,
+        key: StandinKey,
+        seed: int,
+        speed: float,
     ) -> None:
         self.dialect = dialect
         self.engine = engine
@@ -65,12 +73,12 @@ class VenueRun:
         self.internal_errors: list[str] = []
         self._met: Counter[tuple[str, str]] = Counter()
         self._used: dict[str, Basis] = {}
-        self._clock = VirtualClock(engine.now_ms, 0.0)
+        self._clock = VirtualClock(engine.now_ms, speed)
 
     def tick(self) -> None:
         """Let the engine reach the clock's instant; a clock without speed stands still."""
         if self._clock.speed > 0:
-            self.engine.advance(max(self.engine.now_ms, self._clock.now_ms()))
+            self._advance(max(self.engine.now_ms, self._clock.now_ms()))
 
     def set_time(self, wanted: SetTime) -> None:
         """Move the clock.
@@ -82,7 +90,7 @@ class VenueRun:
             raise BadInput(
                 f"the venue's clock is at {self.engine.now_ms} and never goes back", where=Where(field="as_of_ms")
             )
-        self.engine.advance(wanted.as_of_ms)
+        self._advance(wanted.as_of_ms)
         self._clock.set(wanted)
 
     def set_faults(self, faults: Sequence[VenueFault]) -> None:
@@ -143,6 +151,15 @@ class VenueRun:
             "internal_errors": self.internal_errors,
         }
 
+    def _advance(self, to_ms: int) -> None:
+        for market in self.engine.markets:
+            ends_ms = self.engine.feed.ends_ms(market)
+            if to_ms >= ends_ms:
+                raise BadInput(
+                    f"{market} has no price at {to_ms}: its prices end at {ends_ms}", where=Where(field=market)
+                )
+        self.engine.advance(to_ms)
+
     def _faults_met(self) -> Counter[tuple[str, str]]:
         return self._met + Counter((str(kind), str(call)) for kind, call in self.book.met())
 
@@ -168,7 +185,14 @@ def begun(setup: VenueSetup, ground: Ground) -> VenueRun:
     if setup.position_mode is not None:
         _ = engine.set_position_mode(setup.position_mode)
     book = VenueFaultBook(faults_from_json(bytes(setup.faults)), seed=setup.seed)
-    return VenueRun(dialect=dialect, engine=engine, book=book, key=fake_key(dialect.venue, setup.key), seed=setup.seed)
+    return VenueRun(
+        dialect=dialect,
+        engine=engine,
+        book=book,
+        key=fake_key(dialect.venue, setup.key),
+        seed=setup.seed,
+        speed=setup.speed,
+    )
 
 
 def _refuse_holes(dialect: VenueDialect) -> None:

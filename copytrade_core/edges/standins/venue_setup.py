@@ -49,8 +49,8 @@ class VenueSetup(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
     `cash` is quote money as decimal text. `prices` gives a stepwise path `[epoch ms, decimal price]` for every market;
     None keeps the bars the server was started with, and `markets` None their markets. `until_ms` is the last instant
-    the run will ask for: prices that end before are refused. `position_mode` None is the venue's default. `options` are
-    settings of the dialect (`create_answer`).
+    the run will ask for: prices that end before are refused. `speed` is virtual seconds per real second.
+    `position_mode` None is the venue's default. `options` are settings of the dialect (`create_answer`).
     """
 
     now_ms: int
@@ -62,6 +62,7 @@ class VenueSetup(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     key: KeySetup = msgspec.field(default_factory=KeySetup)
     faults: msgspec.Raw = msgspec.field(default_factory=lambda: msgspec.Raw(b"[]"))
     seed: int = 0
+    speed: float = 0.0
     options: dict[str, str] = {}
 
 
@@ -128,7 +129,7 @@ def paths_of(
 
     Raises:
         BadInput: a market without prices or prices without market, times that do not increase, a price off the grid, or
-            a path whose last point is `until_ms` or earlier than the run will need.
+            a path that ends before `until_ms`.
     """
     if set(prices) != set(markets):
         odd = sorted(set(prices) ^ set(markets))
