@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 Row = Mapping[str, object]
+STATES = ("flat", "opening", "adding", "held", "closing", "recovering")
 FAILURES_MAX = 10
 """Failures drawn one by one; the JSON has all."""
 
@@ -36,12 +37,13 @@ def requests_of(payload: Row) -> list[Row]:
 def draw_preflight(to: Console, payload: Row) -> None:
     """The verdict last, so that it is what stays on the screen."""
     _draw_scenarios(to, rows_of(payload, "scenarios"))
-    _draw_grid(to, rows_of(payload, "grid"))
+    _draw_grid(to, _shown(payload))
     _draw_crashes(to, rows_of(payload, "crash_points"))
     assumed = names_of(payload, "assumed_rules")
     say(f"venue rules that were only assumed: {', '.join(assumed) or 'none'}", to=to)
-    for name in names_of(payload, "empty_required"):
-        say(f"nothing struck the required cell {name}: run more seeds", to=to)
+    empty = len(names_of(payload, "empty_required"))
+    if empty:
+        say(f"{empty} required cells of the grid are empty (!), so nothing is known there: run more seeds", to=to)
     failures = rows_of(payload, "failures")
     for failure in failures[:FAILURES_MAX]:
         _draw_failure(to, failure)
@@ -51,26 +53,49 @@ def draw_preflight(to: Console, payload: Row) -> None:
 
 
 def _draw_scenarios(to: Console, scenarios: Sequence[Row]) -> None:
+    """One line per scenario, one column for each way to the venue that it ran by."""
     if not scenarios:
         return
+    faces = list(dict.fromkeys(str(row["face"]) for row in scenarios))
+    results: dict[str, dict[str, bool]] = {}
+    unmet: dict[str, list[str]] = {}
+    for row in scenarios:
+        results.setdefault(str(row["name"]), {})[str(row["face"])] = bool(row["passed"])
+        unmet.setdefault(str(row["name"]), []).extend(names_of(row, "unmet"))
     rows = [
-        (row["name"], row["face"], verdict_text("pass" if row["passed"] else "fail"), "; ".join(names_of(row, "unmet")))
-        for row in scenarios
+        (name, *(_result(found.get(face)) for face in faces), "; ".join(dict.fromkeys(unmet[name])))
+        for name, found in results.items()
     ]
-    table(to, ("scenario", "venue", "result", "what did not come out"), rows, title="named scenarios", right=())
+    columns = ("scenario", *(face.replace("_", " ") for face in faces), "what did not come out")
+    table(to, columns, rows, title="named scenarios", right=())
+
+
+def _result(passed: bool | None) -> object:
+    return None if passed is None else verdict_text("pass" if passed else "fail")
+
+
+def _shown(payload: Row) -> list[Row]:
+    """The cells to draw: where the grid need not be full (one drill run again), only what was struck."""
+    cells = rows_of(payload, "grid")
+    return cells if payload["empty_required"] else [cell for cell in cells if cell["count"]]
 
 
 def _draw_grid(to: Console, cells: Sequence[Row]) -> None:
     """One line per fault and call, one column per state; a required cell that is empty shows an exclamation mark."""
     if not cells:
         return
-    states = list(dict.fromkeys(str(cell["state"]) for cell in cells))
+    states = sorted({str(cell["state"]) for cell in cells}, key=_in_order)
     lines: dict[tuple[str, str], dict[str, str]] = {}
     for cell in cells:
         shown = "!" if cell["required"] and not cell["count"] else str(cell["count"] or "")
         lines.setdefault((str(cell["call"]), str(cell["fault"])), {})[str(cell["state"])] = shown
     rows = [(*key, *(found.get(state, "") for state in states)) for key, found in sorted(lines.items())]
     table(to, ("call", "fault", *states), rows, title="faults that struck, by state of the session", right=states)
+
+
+def _in_order(state: str) -> int:
+    """As a trade goes; a state that is not among them comes last."""
+    return STATES.index(state) if state in STATES else len(STATES)
 
 
 def _draw_crashes(to: Console, points: Sequence[Row]) -> None:

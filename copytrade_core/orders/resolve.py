@@ -102,6 +102,6 @@ def _after(now_ms: int, rounds: int) -> int:
     return now_ms + max(gap_s, 1) * 1000
 
 
-def halts(row: OrderRow, now_ms: int) -> bool:
-    """Whether the order has been unknown for so long that new orders must stop."""
-    return row.state.is_unresolved and row.sent_at_ms is not None and now_ms - row.sent_at_ms >= HALT_AFTER_MS
+def halts(row: OrderRow, *, doubted_since_ms: int, now_ms: int) -> bool:
+    """Whether the order has been asked about in vain for so long that new orders must stop."""
+    return row.state.is_unresolved and now_ms - doubted_since_ms >= HALT_AFTER_MS

@@ -65,13 +65,17 @@ class Enquiry:
         self._desk = desk
         self._panel = panel
         self._watch = watch
+        self._doubted_since: dict[str, int] = {}
 
     # -- orders -----------------------------------------------------------------------------------------------------
 
     def learn(self) -> None:
         """Ask for every order that may be at the venue; post what filled, tell what ended."""
-        for row in self._memory.live:
-            if row.state.is_unresolved and self._clock.now_ms() >= row.lookup_after_ms:
+        now_ms = self._clock.now_ms()
+        unknown = [row for row in self._memory.live if row.state.is_unresolved]
+        self._doubted_since = {key: self._doubted_since.get(key, now_ms) for key in map(_id_of, unknown)}
+        for row in unknown:
+            if now_ms >= row.lookup_after_ms:
                 self._resolve(row)
         working = [row for row in self._memory.live if _works(row)]
         listed: dict[str | None, VenueOrder] = {}
@@ -92,6 +96,9 @@ class Enquiry:
         if not _works(row):
             return
         answer = report or self._broker.order(row.order.market, row.order.client_order_id)
+        if isinstance(answer, Absent):
+            # Some venues find a final order by our id for a minute only, and list it for much longer.
+            answer = self._listed(row, since(row.sent_at_ms or row.planned_at_ms))
         if isinstance(answer, VenueOrder):
             self._see(row, answer)
         elif isinstance(answer, Absent) and row.sent_at_ms is not None:
@@ -149,8 +156,8 @@ class Enquiry:
 
     def _look_again(self, row: OrderRow, at_ms: int, rounds: int) -> None:
         self._memory.keep(replace(row, lookup_after_ms=at_ms, lookups_count=rounds))
-        if halts(row, self._clock.now_ms()):
-            order_id = row.order.client_order_id
+        order_id = row.order.client_order_id
+        if halts(row, doubted_since_ms=self._doubted_since[order_id], now_ms=self._clock.now_ms()):
             self._panel.stop_new_orders(f"order {order_id} is unresolved")
             self._memory.alert(AlertKind.UNRESOLVED_ORDER, order_id, f"unknown since {row.sent_at_ms}: {row.why}")
 
@@ -240,6 +247,10 @@ class Enquiry:
             return
         event = OrderFilled(fill=fill_of(trade, row.order))
         self._memory.fill(event, self._desk, row=row, fill_id=trade.fill_id)
+
+
+def _id_of(row: OrderRow) -> str:
+    return row.order.client_order_id
 
 
 def _works(row: OrderRow) -> bool:

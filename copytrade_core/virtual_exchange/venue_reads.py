@@ -148,7 +148,7 @@ class VenueReads:
         elif client_order_id is not None:
             found = books.shelf.by_client_id(books.rules.spelled(client_order_id))
             window_ms = books.rules.id_lookup_after_final_ms
-            if found is not None and window_ms is not None and found.status.is_final:
+            if found is not None and window_ms is not None and found.status.is_final and found.filled == 0:
                 books.use(VenueModel.ID_LOOKUP_WINDOW)
                 found = found if books.now_ms - found.updated_at_ms <= window_ms else None
         else:

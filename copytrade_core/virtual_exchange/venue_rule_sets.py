@@ -20,6 +20,7 @@ def _basis(
 BINGX = VenueRules(
     venue=Venue.BINGX,
     id_uniqueness=IdUniqueness.FOREVER,
+    id_prefix="",
     id_pattern=r"[a-z0-9_.:/-]{1,40}",
     id_lowercased=True,
     id_lookup_after_final_ms=None,
@@ -46,25 +47,36 @@ BINGX = VenueRules(
             VenueRule.UNKNOWN_ORDER,
             VenueRule.UNKNOWN_MARKET,
             VenueRule.REDUCE_ONLY_IN_HEDGE_MODE,
+            VenueRule.NO_POSITION,
+            VenueRule.REDUCE_ONLY_CONFLICT,
+            VenueRule.POSITION_SIDE_MISMATCH,
+            VenueRule.BELOW_MIN_NOTIONAL,
+            VenueRule.ABOVE_MAX_NOTIONAL,
+            VenueRule.ORDER_NOT_OPEN,
+            VenueRule.MODE_CHANGE_WITH_EXPOSURE,
+            VenueRule.MARKET_CLOSED,
+            VenueRule.WOULD_CROSS,
+            VenueRule.WOULD_TRIGGER,
+            VenueRule.BAD_LEVERAGE,
             VenueModel.ID_UNIQUENESS,
             VenueModel.ID_CASE,
             VenueModel.RECEIVE_WINDOW,
             VenueModel.CROSS_MARGIN,
         ),
         fixture=(
-            VenueRule.NO_POSITION,
             VenueRule.BELOW_MIN_QUANTITY,
-            VenueRule.BELOW_MIN_NOTIONAL,
             VenueModel.MAKER_FEE,
             VenueModel.TAKER_FEE,
         ),
     ),
 )
-"""BingX USDT-M. Fees, minimums, "No position to close" and the minimum's code: contract rows and ccxt's error list."""
+"""BingX USDT-M. Refusals: the error lists of its pages on placing and cancelling an order, leverage and position mode
+(101205, 101290, 101215, 101204, 101209, 101400, 101414, 110412, 80018). Fees, smallest quantity: contract rows."""
 
 GATE = VenueRules(
     venue=Venue.GATE,
     id_uniqueness=IdUniqueness.OVERRIDE,
+    id_prefix="t-",
     id_pattern=r"t-[A-Za-z0-9_.-]{1,28}",
     id_lowercased=False,
     id_lookup_after_final_ms=60_000,
@@ -98,11 +110,13 @@ GATE = VenueRules(
         fixture=(VenueRule.BELOW_MIN_QUANTITY, VenueRule.OFF_GRID),
     ),
 )
-"""Gate USDT futures. A final order is found by its text for 60 s only: the API's words on `GET .../orders/{id}`."""
+"""Gate USDT futures. An order that ended without a fill is found by its text for 60 s only, one with fills for ever:
+the API's words on `GET .../orders/{order_id}`."""
 
 BINANCE = VenueRules(
     venue=Venue.BINANCE,
     id_uniqueness=IdUniqueness.OPEN_ONLY,
+    id_prefix="",
     id_pattern=r"[.A-Za-z0-9:/_-]{1,36}",
     id_lowercased=False,
     id_lookup_after_final_ms=None,

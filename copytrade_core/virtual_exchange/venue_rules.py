@@ -94,11 +94,13 @@ class IdUniqueness(StrEnum):
 class VenueRules:
     """One venue's rules. Rates are ppm, times milliseconds.
 
+    `id_prefix` is what every client id must begin with; a client of ours puts it before its own and takes it off again.
     `id_pattern` must match a whole client id after `id_lowercased` was applied; `id_lookup_after_final_ms` is how long
-    a final order is still found by its client id (None: always). Slippage of a taker is `slippage` + `slippage_slope` x
-    (its share of the bar's volume), at most `slippage_max`; nothing takes more than `bar_share_max` of one bar's volume
-    (None: all of an order fills at once). `close_beyond_held_trims`: a reducing order for more than is held is cut down
-    (else refused). `resting_closes_freeze`: what resting reducing limits already claim is not free for another.
+    an order that ended without a fill is still found by its client id (None: always; one with fills always is).
+    Slippage of a taker is `slippage` + `slippage_slope` x (its share of the bar's volume), at most `slippage_max`;
+    nothing takes more than `bar_share_max` of one bar's volume (None: all of an order fills at once).
+    `close_beyond_held_trims`: a reducing order for more than is held is cut down (else refused).
+    `resting_closes_freeze`: what resting reducing limits already claim is not free for another.
     `flat_cancels_resting_closes`: they go when their leg is flat; else they stay, and still never open.
     `small_reductions`: a reduction may be under the minimum notional. `receive_window_ms`: how long after sending
     a request may still take effect.
@@ -109,6 +111,7 @@ class VenueRules:
 
     venue: Venue
     id_uniqueness: IdUniqueness
+    id_prefix: str
     id_pattern: str
     id_lowercased: bool
     id_lookup_after_final_ms: int | None

@@ -6,6 +6,7 @@ Nothing is sent anywhere. The clock is the engine's; only faults that cost a cli
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TypeVar
 
 from typing_extensions import override
@@ -37,7 +38,7 @@ from copytrade_core.model.venue import (
 from copytrade_core.virtual_exchange.call_plan import CallPlan, plan_call
 from copytrade_core.virtual_exchange.client_words import RESET, SKEW, TIMEOUT, outcome_of, rejected_by, why_of
 from copytrade_core.virtual_exchange.faults import VenueFault, VenueFaultBook, VenueFaultKind
-from copytrade_core.virtual_exchange.venue_ask import PlaceAsk, PlaceTerms, VenueCall, VenueRefusal
+from copytrade_core.virtual_exchange.venue_ask import EngineOrder, PlaceAsk, PlaceTerms, VenueCall, VenueRefusal
 from copytrade_core.virtual_exchange.venue_engine import VenueEngine
 from copytrade_core.virtual_exchange.venue_rules import IdUniqueness, VenueRule
 
@@ -95,6 +96,7 @@ class VirtualBroker(Broker):
         self._can_withdraw = can_withdraw
         self._ip_restricted = ip_restricted
         self._may_withdraw = False
+        self._prefix = engine.rules.id_prefix
 
     @override
     def markets(self) -> Mapping[Market, VenueMarket] | Unavailable:
@@ -114,7 +116,7 @@ class VirtualBroker(Broker):
     def open_orders(self) -> tuple[VenueOrder, ...] | Unavailable:
         return self._unless_empty(
             VenueCall.OPEN_ORDERS,
-            lambda plan: tuple(order.view() for order in self._engine.open_orders(as_of_ms=plan.as_of_ms)),
+            lambda plan: tuple(self._view(order) for order in self._engine.open_orders(as_of_ms=plan.as_of_ms)),
         )
 
     @override
@@ -122,15 +124,15 @@ class VirtualBroker(Broker):
         return self._read(
             VenueCall.ORDERS,
             lambda plan: tuple(
-                order.view() for order in self._engine.orders(market, since_ms=since_ms, as_of_ms=plan.as_of_ms)
+                self._view(order) for order in self._engine.orders(market, since_ms=since_ms, as_of_ms=plan.as_of_ms)
             ),
         )
 
     @override
     def order(self, market: Market, client_order_id: str) -> VenueOrder | Absent | Unavailable:
         def found(plan: CallPlan) -> VenueOrder | Absent:
-            order = self._engine.order(market, client_order_id=client_order_id, as_of_ms=plan.as_of_ms)
-            return Absent() if order is None else order.view()
+            order = self._engine.order(market, client_order_id=self._prefix + client_order_id, as_of_ms=plan.as_of_ms)
+            return Absent() if order is None else self._view(order)
 
         return self._read(VenueCall.ORDER, found)
 
@@ -189,7 +191,7 @@ class VirtualBroker(Broker):
         if plan.is_refused_for_time(self.submit_deadline_ms):
             return CancelOutcome.UNKNOWN
         if fault is None or fault.kind in _DONE:
-            done = self._engine.cancel(market, client_order_id=client_order_id)
+            done = self._engine.cancel(market, client_order_id=self._prefix + client_order_id)
             if fault is None and self._answered(plan.slow_ms):
                 return CancelOutcome.NOT_OPEN if isinstance(done, VenueRefusal) else CancelOutcome.DONE
         if fault is not None:
@@ -256,7 +258,7 @@ class VirtualBroker(Broker):
         """The order as a client in its mode sends it: a position side in hedge mode, else reduce-only where it is."""
         hedged = self._mode is PositionMode.HEDGE
         return PlaceAsk(
-            client_order_id=order.client_order_id,
+            client_order_id=self._prefix + order.client_order_id,
             market=order.market,
             buys=order.buys,
             position_side=order.side if hedged else None,
@@ -264,6 +266,13 @@ class VirtualBroker(Broker):
             style=order.style,
             quantity=order.quantity,
         )
+
+    def _view(self, order: EngineOrder) -> VenueOrder:
+        """An order as our client shows it: without the prefix that the venue wants before our id."""
+        seen = order.view()
+        if not self._prefix or seen.client_order_id is None:
+            return seen
+        return replace(seen, client_order_id=seen.client_order_id.removeprefix(self._prefix))
 
     def _placed(self, ask: PlaceAsk, terms: PlaceTerms) -> SubmitOutcome:
         done = self._engine.place(ask, terms)

@@ -161,16 +161,18 @@ def add_partitions(instance: dg.DagsterInstance) -> None:
 
 
 @pytest.fixture(scope="session")
-def derived_template(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def derived_template(template: Path, made_once) -> Path:
     """The project and its Dagster instance after one run from pages to gates: most tests need no run of their own."""
-    root = tmp_path_factory.mktemp("derived")
-    shutil.copytree(template, root / "project")
-    (root / "instance").mkdir()
-    with pytest.MonkeyPatch.context() as patch, dg.DagsterInstance.local_temp(str(root / "instance")) as instance:
-        patch.setenv("COPYTRADE_CONFIG", str(root / "project/settings/copytrade.toml"))
-        add_partitions(instance)
-        _ = run_from_pages_to_gates(instance)
-    return root
+
+    def make(root: Path) -> None:
+        shutil.copytree(template, root / "project")
+        (root / "instance").mkdir()
+        with pytest.MonkeyPatch.context() as patch, dg.DagsterInstance.local_temp(str(root / "instance")) as instance:
+            patch.setenv("COPYTRADE_CONFIG", str(root / "project/settings/copytrade.toml"))
+            add_partitions(instance)
+            _ = run_from_pages_to_gates(instance)
+
+    return made_once("derived", make)
 
 
 @pytest.fixture
@@ -197,8 +199,14 @@ def instance(request: pytest.FixtureRequest, project: Project, tmp_path: Path):
 
 
 @pytest.fixture
-def derived(project: Project, instance: dg.DagsterInstance) -> None:
-    """Everything from pages to gates has been made by one run, in copies of the store and the instance."""
+def derived(project: Project, instance: dg.DagsterInstance) -> dict[str, dg.AssetMaterialization]:
+    """Everything from pages to gates has been made by one run, in copies of the store and the instance.
+
+    Gives the materialisation of each asset.
+    """
+    events = {key: instance.get_latest_materialization_event(key) for key in instance.all_asset_keys()}
+    found = {key.to_user_string(): event.asset_materialization for key, event in events.items() if event is not None}
+    return {name: materialisation for name, materialisation in found.items() if materialisation is not None}
 
 
 @pytest.fixture

@@ -67,8 +67,8 @@ def test_the_same_inputs_give_the_same_data_versions(derive):
     assert versions[0] == versions[1]
 
 
-def test_materialisations_show_tables_and_a_picture(derive):
-    shown = made(derive())
+def test_materialisations_show_tables_and_a_picture(derived):
+    shown = derived
     assert "| gate | verdict |" in shown["promotion_evidence"].metadata["gate_table"].md_str
     assert "data:image/svg+xml;base64," in shown["equity"].metadata["equity_plot"].md_str
     assert "| strategy | scenario |" in shown["round_trips"].metadata["scenarios"].md_str
@@ -91,8 +91,7 @@ def test_old_pages_block_everything_made_from_them(derive, project):
     assert "s old" in checked(result)["pages_fresh"].description
 
 
-def test_a_lost_row_is_noticed(derive, project, instance):
-    _ = derive()
+def test_a_lost_row_is_noticed(derived, project, instance):
     place = project.place()
     frame = place.lake.table("closed_positions", project.lead)
     head = place.lake.require("closed_positions", project.lead)
@@ -109,8 +108,8 @@ def test_a_lost_row_is_noticed(derive, project, instance):
     assert found.description == "12 rows = 11 usable + 0 unusable + 0 duplicates"
 
 
-def test_a_profit_that_its_prices_do_not_give_is_noticed(derive, project, instance):
-    assert checked(derive())["rows_consistent"].passed
+def test_a_profit_that_its_prices_do_not_give_is_noticed(derived, project, instance):
+    assert check_alone(instance, "closed_positions", "rows_consistent", partition_key=project.lead).passed
     place = project.place()
     frame = place.lake.table("closed_positions", project.lead)
     head = place.lake.require("closed_positions", project.lead)
@@ -152,9 +151,8 @@ def test_a_missing_bar_fails_its_month(project, instance, store_market, leave_ou
     assert check_alone(instance, "bars", "prices_sane", partition_key=month).passed
 
 
-def test_the_round_trips_in_the_lake_are_the_ones_that_were_counted(derive, project):
-    result = derive()
-    metadata = made(result)["round_trips"].metadata
+def test_the_round_trips_in_the_lake_are_the_ones_that_were_counted(derived, project):
+    metadata = derived["round_trips"].metadata
     frame = project.place().lake.table("round_trips", project.lead)
     assert metadata["dagster/row_count"].value == frame.height
     assert frame.filter(pl.col("scenario").str.ends_with(": as assumed")).height == metadata["trades_count"].value > 0

@@ -9,6 +9,7 @@ from collections.abc import Generator, Mapping
 import httpx
 import pytest
 
+from copytrade_core.edges.standins.control import StandinRefused
 from copytrade_core.edges.standins.venue_control import VenueControl
 from copytrade_core.edges.standins.venue_server import VenueServerConfig, VenueStandin, running_venue
 from copytrade_core.model.instrument import Market
@@ -143,6 +144,17 @@ def test_the_short_form_rejects_the_next_orders_and_then_no_more(desk: BingxDesk
     assert [desk.place(f"c{number}")["code"] for number in range(3)] == [101204, 101204, 0]
 
 
+@pytest.mark.parametrize(
+    ("reason", "code"),
+    [("insufficient_funds", 101204), ("invalid_order", 101400), ("no_position", 101205), ("reduce_only", 101290)],
+)
+def test_a_rejection_without_a_code_has_the_venues_words_for_its_reason(
+    desk: BingxDesk, control: VenueControl, reason, code
+):
+    control.reset(with_faults({"kind": "reject_next_n_orders", "reason": reason}))
+    assert desk.place("c1")["code"] == code
+
+
 def test_orders_that_close_can_be_rejected_as_reduce_only(desk: BingxDesk, control: VenueControl):
     assert desk.place("c1")["code"] == 0
     control.set_faults([VenueFault(kind=VenueFaultKind.SIMULATE_BINGX_REDUCEONLY_REJECT)])
@@ -265,6 +277,12 @@ def test_slippage_can_be_bounded_by_the_seeds_fault(desk: BingxDesk, control: Ve
     control.set_faults([VenueFault(kind=VenueFaultKind.MAX_SLIPPAGE_BPS, bps=0)])
     assert desk.place("c1")["code"] == 0
     assert control.ledger().fills[0].price == 600_000
+
+
+def test_a_fault_on_a_market_that_is_not_there_is_refused(control: VenueControl):
+    fault = {"kind": "external_position", "call": "submit", "market": "DOGE/USDT:USDT", "side": "long", "quantity": 1}
+    with pytest.raises(StandinRefused, match="no market DOGE"):
+        control.reset(with_faults(fault))
 
 
 def test_the_nth_call_is_hit_and_no_other(desk: BingxDesk, control: VenueControl):

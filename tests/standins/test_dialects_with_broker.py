@@ -13,8 +13,9 @@ from copytrade_core.edges.standins.venue_server import VenueServerConfig, VenueS
 from copytrade_core.edges.standins.venue_setup import MarketSetup, VenueSetup
 from copytrade_core.edges.venues.catalogue import profile_of
 from copytrade_core.edges.venues.ccxt_broker import CcxtBroker, ccxt_broker
-from copytrade_core.edges.venues.certify import certificate_of
+from copytrade_core.edges.venues.certify import certificate_of, certify
 from copytrade_core.edges.venues.credentials import Credentials
+from copytrade_core.edges.venues.request_capture import Specimen
 from copytrade_core.edges.venues.transport import Loopback
 from copytrade_core.model.instrument import Market
 from copytrade_core.model.intent import IntentKind, LimitStyle, MarketStyle
@@ -184,3 +185,24 @@ def test_a_read_that_lags_shows_the_account_as_it_was(begin, venue):
     assert broker.fills(BTC, since_ms=NOW_MS) == ()
     assert isinstance(broker.order(BTC, OPEN_ID), VenueOrder)
     assert len(broker.fills(BTC, since_ms=NOW_MS)) == 1
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_every_call_of_the_broker_can_be_certified_against_the_stand_in(standins, venue):
+    standin = standins[venue]
+
+    def empty(mode: PositionMode) -> str:
+        standin.control.reset(setup(mode))
+        return standin.base_url
+
+    certificate = certify(
+        venue,
+        stand_in=empty,
+        credentials=Credentials(api_key=SecretStr(f"standin-{venue}-key"), secret=SecretStr(f"standin-{venue}-secret")),
+        specimen=Specimen(market=BTC, quantity=Steps(10), resting_price=Ticks(550_000), now_ms=NOW_MS),
+        timeout_s=5.0,
+        made_at_ms=NOW_MS,
+    )
+    modes = {request.call.partition(" ")[0] for request in certificate.requests}
+    assert modes == {mode.value for mode in profile_of(venue).position_modes}
+    assert standin.control.ledger().unknown_requests == ()

@@ -217,6 +217,16 @@ def test_money_follows_the_fills(gate):
     assert float(account["unrealised_pnl"]) < 0
 
 
+def test_what_is_available_never_exceeds_the_total_by_a_profit_on_paper(standin, gate):
+    gate.set_leverage(100, BTC, {"cross_leverage_limit": "100"})
+    gate.create_order(BTC, "market", "sell", 100)
+    standin.control.set_time(NOW_MS + 60_000)
+    account = gate.privateFuturesGetSettleAccounts({"settle": "usdt"})
+    assert float(account["unrealised_pnl"]) == pytest.approx(200, rel=0.01)
+    assert account["available"] == account["total"]
+    assert (account["position_margin"], account["order_margin"]) == ("0", "0")
+
+
 # ----------------------------------------------------------------------------------------------------- ids and look-ups
 def test_a_limit_order_rests_is_found_by_our_id_and_taken_back_by_it(gate):
     gate.create_order(BTC, "limit", "buy", 2, 59000.5, {"clientOrderId": "c-limit"})
@@ -244,16 +254,18 @@ def test_a_later_order_takes_over_an_id_and_the_earlier_is_found_by_number_only(
     assert len(gate.fetch_open_orders(BTC)) == 2
 
 
-def test_a_final_order_is_found_by_our_id_for_a_while_and_unfilled_ones_vanish_altogether(standin, gate):
+def test_an_unfilled_order_vanishes_first_by_our_id_and_then_altogether(standin, gate):
     gate.create_order(BTC, "market", "buy", 1, None, {"clientOrderId": "filled"})
     order = gate.create_order(BTC, "limit", "buy", 1, 50000, {"clientOrderId": "unfilled"})
     gate.cancel_order("t-unfilled", BTC)
     standin.control.set_time(NOW_MS + 60_000)
-    assert gate.fetch_order(None, BTC, {"clientOrderId": "filled"})["status"] == "closed"
+    assert gate.fetch_order(None, BTC, {"clientOrderId": "unfilled"})["status"] == "canceled"
     standin.control.set_time(NOW_MS + 61_000)
-    for ours in ("filled", "unfilled", "never"):
-        with pytest.raises(ccxt.OrderNotFound, match=f"CLIENT_ID_NOT_FOUND.*t-{ours}"):
-            gate.fetch_order(None, BTC, {"clientOrderId": ours})
+    with pytest.raises(ccxt.OrderNotFound, match=r"ORDER_NOT_FOUND.*t-unfilled"):
+        gate.fetch_order(None, BTC, {"clientOrderId": "unfilled"})
+    with pytest.raises(ccxt.OrderNotFound, match=r"CLIENT_ID_NOT_FOUND.*t-never"):
+        gate.fetch_order(None, BTC, {"clientOrderId": "never"})
+    assert gate.fetch_order(None, BTC, {"clientOrderId": "filled"})["status"] == "closed"
     assert gate.fetch_order(order["id"], BTC)["status"] == "canceled"
     standin.control.set_time(NOW_MS + 601_000)
     with pytest.raises(ccxt.OrderNotFound, match=f"ORDER_NOT_FOUND.*{order['id']}"):

@@ -138,6 +138,7 @@ def test_calls_rules_and_words_that_were_used_are_told(desk: BingxDesk, control:
     _ = desk.place("c2", side="SELL", positionSide="SHORT", quantity="5")
     ledger = control.ledger()
     assert ledger.calls == {"POST /openApi/swap/v2/trade/order": 2}
+    assert ledger.calls_by_kind == {"submit": 2}
     assert ledger.rules_used["slippage"] == "assumed"
     assert ledger.rules_used["insufficient_margin"] == "documented"
     assert ledger.dialect_used == {"POST /openApi/swap/v2/trade/order": "fixture", "error 101204": "documented"}

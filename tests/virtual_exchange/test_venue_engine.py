@@ -331,15 +331,18 @@ def test_at_gate_a_later_order_takes_the_id_over():
     assert refusal(venue, net("a")) == "bad_client_id"
 
 
-def test_gate_forgets_the_id_of_a_final_order_after_a_minute():
+def test_gate_forgets_the_id_of_an_order_without_fills_after_a_minute():
     venue = engine(GATE)
-    order = placed(venue, net("t-a"))
+    filled = placed(venue, net("t-filled"))
+    resting = placed(venue, net("t-a", style=limit(90_000)))
+    order = venue.cancel(BTC, client_order_id="t-a")
     later(venue, 60)
     assert venue.order(BTC, client_order_id="t-a") == order
     later(venue, 0.001)
     assert venue.order(BTC, client_order_id="t-a") is None
-    assert venue.order(BTC, venue_order_id=order.venue_order_id) == order
-    assert venue.orders(BTC, since_ms=START_MS) == (order,)
+    assert venue.order(BTC, venue_order_id=resting.venue_order_id) == order
+    assert venue.orders(BTC, since_ms=START_MS) == (filled, order)
+    assert venue.order(BTC, client_order_id="t-filled") == filled
     assert venue.rules_used()["id_lookup_window"] is Basis.DOCUMENTED
 
 

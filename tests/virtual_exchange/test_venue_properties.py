@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import replace
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from copytrade_core.model.side import Side
@@ -25,7 +25,7 @@ CASH = usdt(1_000)
 EIGHT = (START_MS // FUNDING_INTERVAL_MS + 1) * FUNDING_INTERVAL_MS
 SOON = (EIGHT - START_MS) / 1000
 MARKETS = {BTC: listed()}
-names = st.sampled_from(["t-a", "t-b", "t-c", "t-d", None])
+names = st.one_of(st.none(), st.integers(0, 20).map("t-{}".format))
 levels = st.integers(97_000, 103_000)
 styles = st.one_of(st.none(), levels.map(limit), levels.map(stop), levels.map(lambda p: limit(p, post_only=True)))
 cuts = st.one_of(
@@ -42,9 +42,12 @@ terms = st.builds(
 asks = st.tuples(
     st.just("place"), names, st.integers(1, 400), st.booleans(), st.sampled_from(Side), st.booleans(), styles, terms
 )
+closes = st.tuples(st.just("close"), names, st.integers(10, 130), styles, terms)
 steps = st.one_of(
     asks,
+    closes,
     asks,
+    closes,
     st.tuples(st.just("later"), st.integers(0, 6_000)),
     st.tuples(st.just("cancel"), names),
     st.tuples(st.just("advance"), st.sampled_from([1, 300, 999, 5_000, 3_600_000, FUNDING_INTERVAL_MS])),
@@ -80,10 +83,29 @@ def wish(venue: VenueEngine, step) -> PlaceAsk:
     )
 
 
+def wish_to_close(venue: VenueEngine, name, percent: int, style) -> PlaceAsk:
+    """An order that reduces what is held first, by so many percent of it."""
+    hedged = venue.position_mode is PositionMode.HEDGE
+    held = venue.all_positions()
+    side, quantity = (held[0].side, held[0].quantity) if held else (Side.LONG, 100)
+    return ask(
+        name,
+        max(1, quantity * percent // 100),
+        buys=side is Side.SHORT,
+        side=side if hedged else None,
+        reduce_only=None if hedged else True,
+        style=style,
+    )
+
+
 def take(venue: VenueEngine, step, accepted: list[str]) -> None:
     match step:
         case ("place", *_):
             done = venue.place(wish(venue, step), step[-1])
+            if isinstance(done, Placed) and done.order.client_order_id is not None:
+                accepted.append(done.order.client_order_id)
+        case ("close", name, percent, style, terms_):
+            done = venue.place(wish_to_close(venue, name, percent, style), terms_)
             if isinstance(done, Placed) and done.order.client_order_id is not None:
                 accepted.append(done.order.client_order_id)
         case ("later", delay_ms):
@@ -156,7 +178,8 @@ def judge_ids(venue: VenueEngine, accepted: list[str]) -> None:
     assert set(accepted) <= {o.client_order_id for o in venue.all_orders()}
 
 
-@given(venues, walks, st.lists(steps, max_size=25))
+@settings(max_examples=max(200, settings().max_examples))
+@given(venues, walks, st.lists(steps, min_size=6, max_size=30))
 def test_any_sequence_conserves_money_positions_and_ids_and_survives_restarts(chosen, walk, sequence):
     rules, mode = chosen
     feed = feed_of(walk)

@@ -26,7 +26,7 @@ from copytrade_core.model.venue import PositionMode, VenueOrder, VenueOrderStatu
 from copytrade_core.virtual_exchange.faults import VenueFault, VenueFaultBook, VenueFaultKind
 from copytrade_core.virtual_exchange.venue_ask import VenueCall
 from copytrade_core.virtual_exchange.venue_engine import VenueEngine
-from copytrade_core.virtual_exchange.venue_rule_sets import BINGX
+from copytrade_core.virtual_exchange.venue_rule_sets import BINGX, VENUE_RULES
 from copytrade_core.virtual_exchange.virtual_broker import VirtualBroker
 from tests.trading_floor import BTC, START_MS
 from tests.venue_floor import FREE_BINANCE, FREE_BINGX, engine, holds, later, limit, path
@@ -128,6 +128,24 @@ def test_without_faults_an_order_is_accepted_and_queries_tell_the_rest():
     assert client.balance() == venue.balance()
     assert client.markets() == venue.markets
     assert venue.now_ms == START_MS, "a call costs no time"
+
+
+@pytest.mark.parametrize("rules", VENUE_RULES.values(), ids=VENUE_RULES)
+@pytest.mark.parametrize("mode", PositionMode)
+def test_every_venue_takes_our_ids_and_gives_them_back(rules, mode):
+    venue = engine(rules)
+    assert venue.set_position_mode(mode) is None
+    client = broker(venue=venue)
+    name = "c" + "a2" * 12 + "z"
+    assert isinstance(client.submit(order(name, style=limit(90_000))), Accepted)
+    found = client.order(BTC, name)
+    assert isinstance(found, VenueOrder)
+    assert found.client_order_id == name
+    assert client.open_orders() == client.orders(BTC, since_ms=0) == (found,)
+    assert client.cancel(BTC, name) is CancelOutcome.DONE
+    assert isinstance(client.submit(order("c" * 26)), Accepted)
+    assert isinstance(client.submit(close("d" * 26)), Accepted)
+    assert client.positions() == ()
 
 
 def test_a_broker_says_what_its_venue_allows():

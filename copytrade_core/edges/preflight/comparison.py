@@ -11,14 +11,14 @@ def is_comparable(record: DrillRecord) -> bool:
     """Whether a crash may leave no difference at all.
 
     The story must be spaced and the schedule hold crashes alone, without downtime: then every order settles before the
-    next thing happens. An entry that a crash kept from leaving is given back to the strategy, which does not chase it;
-    such a drill ends elsewhere on purpose and is judged by the invariants alone.
+    next thing happens. What a crash kept from leaving is given back to the strategy, which does not chase an entry and
+    asks for an exit anew; such a drill ends elsewhere on purpose and is judged by the invariants alone.
     """
     schedule = record.schedule
     if not schedule.story.spaced or schedule.faults or schedule.downtime_ms or not record.restarts_count:
         return False
     given_back = (OrderState.NOT_PLACED, OrderState.REJECTED)
-    return not any(row.order.kind.is_entry and row.state in given_back for row in record.rows.values())
+    return not any(row.state in given_back for row in record.rows.values())
 
 
 def differences(crashed: DrillRecord, calm: DrillRecord) -> tuple[Violation, ...]:

@@ -57,6 +57,8 @@ REFUSALS: Mapping[Venue, Mapping[RejectReason, Words]] = {
 _DELAYS_MS = (500, 2_000, 4_900)
 """Of a delayed order: all within the receive window, after which it would never arrive."""
 _LAGS_MS = (1_000, 8_000, 30_000)
+_LASTING = (VenueCall.CANCEL, VenueCall.POSITIONS, VenueCall.POSITION, VenueCall.OPEN_ORDERS, VenueCall.PROBE)
+"""Calls whose faults may go on for minutes."""
 _STATUSES = (500, 502, 503, 429)
 
 
@@ -84,7 +86,8 @@ def drawn_fault(
     def one_of(values: tuple[int, ...]) -> int:
         return values[int(rng.integers(len(values)))]
 
-    count = 1 + int(rng.random() < 0.25)
+    lasting = (1, 1, 2, 12) if call in _LASTING else (1, 1, 1, 2)
+    count = lasting[int(rng.integers(4))]
     if kind is VenueFaultKind.REJECT:
         reasons = (RejectReason.INSUFFICIENT_FUNDS, RejectReason.INVALID_ORDER)
         return refusal(venue, reasons[int(rng.integers(2))], call=call, nth=nth, count=count)

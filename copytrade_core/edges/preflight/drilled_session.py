@@ -44,6 +44,7 @@ class DrilledSession:
         clock: virtual time.
         panel: the controls, which outlive the process.
         after_call: called after every call to the venue.
+        requests: how many requests of a kind the venue has had.
         traced: whether every step is kept with the session's state.
     """
 
@@ -56,6 +57,7 @@ class DrilledSession:
         clock: DrillClock,
         panel: MemoryPanel,
         after_call: Callable[[VenueCall], None],
+        requests: Callable[[VenueCall], int],
         traced: bool,
     ) -> None:
         self._clock = clock
@@ -63,7 +65,7 @@ class DrilledSession:
         self._told = schedule.story.told
         self.feed = DrillWatch(schedule.story.silences)
         self.prices: dict[Market, Ticks] = {market: drill.first_price for market, drill in MARKETS.items()}
-        self.steps = Steps(schedule.crashes, state=self.state, now_ms=clock.now_ms, traced=traced)
+        self.steps = Steps(schedule.crashes, state=self.state, now_ms=clock.now_ms, requests=requests, traced=traced)
         self._db = SessionDb.in_memory(identity=IDENTITY, run_id="drill", now_ms=START_MS)
         self.journal = ObservedJournal(self._db, self.steps)
         self.broker = ObservedBroker(

@@ -57,6 +57,7 @@ class Drill:
             clock=self._clock,
             panel=self._panel,
             after_call=self._after_call,
+            requests=world.calls_count,
             traced=traced,
         )
         self._starts_at_ms: int | None = START_MS
@@ -238,6 +239,7 @@ class Drill:
             stale_entries=self._stale_entries(),
             gross_cap=session.settings.caps.notional_gross_max or CASH,
             submit_deadline_ms=session.broker.submit_deadline_ms,
+            same_id_again=session.broker.same_id_after_not_placed,
             restarts_count=session.restarts_count,
             crashes=tuple(session.steps.crashes),
             cells=frozenset(self._cells),

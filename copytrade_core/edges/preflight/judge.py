@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
 
+from copytrade_core.edges.preflight.judge_caps import over_the_caps
 from copytrade_core.edges.preflight.record import DrillRecord
 from copytrade_core.edges.preflight.venue_ledger import LedgerOrder
 from copytrade_core.model.alert import AlertKind
@@ -26,6 +27,7 @@ class Invariant(StrEnum):
     ONE_ORDER_PER_INTENT = "one_order_per_intent"
     JOURNAL_FIRST = "journal_first"
     NO_BLIND_RESEND = "no_blind_resend"
+    NOTHING_BESIDE_UNKNOWN = "nothing_beside_unknown"
     POSITION_IS_FILLS = "position_is_fills"
     BOOK_IS_VENUE = "book_is_venue"
     SOURCE_CLOSE_ENDS = "source_close_ends"
@@ -39,6 +41,8 @@ class Invariant(StrEnum):
     STAND_IN_UNDERSTOOD = "stand_in_understood"
     NEVER_FLAT_BY_ACCIDENT = "never_flat_by_accident"
     COMES_TO_REST = "comes_to_rest"
+    SESSION_SURVIVES = "session_survives"
+    """No venue and no network may end a session with an exception."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +118,12 @@ def _no_blind_resend(record: DrillRecord) -> Iterator[Violation]:
         if before is not None and sent.at_ms <= before + record.submit_deadline_ms:
             yield _broken(Invariant.NO_BLIND_RESEND, f"{client_order_id} left twice within its deadline")
         last[client_order_id] = sent.at_ms
+
+
+def _nothing_beside_unknown(record: DrillRecord) -> Iterator[Violation]:
+    for sent in record.sent:
+        if sent.beside is not None:
+            yield _broken(Invariant.NOTHING_BESIDE_UNKNOWN, f"{sent.order.leg} left while {sent.beside} was unknown")
 
 
 def _position_is_fills(record: DrillRecord) -> Iterator[Violation]:
@@ -260,6 +270,11 @@ def _comes_to_rest(record: DrillRecord) -> Iterator[Violation]:
         yield _broken(Invariant.COMES_TO_REST, f"still at work at the end: {', '.join(states) or 'nothing live'}")
 
 
+def _within_caps(record: DrillRecord) -> Iterator[Violation]:
+    for what in over_the_caps(record):
+        yield _broken(Invariant.WITHIN_CAPS, what)
+
+
 def _broken(invariant: Invariant, what: str) -> Violation:
     return Violation(invariant=invariant, what=what)
 
@@ -268,12 +283,14 @@ _RULES = (
     _one_order_per_intent,
     _journal_first,
     _no_blind_resend,
+    _nothing_beside_unknown,
     _position_is_fills,
     _book_is_venue,
     _source_close_ends,
     _nothing_after_stop,
     _exits_never_held_back,
     _unknown_resolved_or_halted,
+    _within_caps,
     _stale_blocks_entries,
     _foreign_untouched,
     _stand_in_understood,

@@ -48,7 +48,7 @@ class CrashPoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepSeen:
-    """One step as it went by. `nth` counts the calls of its kind from 1; `state` is the session's at that moment."""
+    """One step as it went by. `nth` is the venue's count of its first request; `state` the session's at that moment."""
 
     step: int
     what: str
@@ -59,13 +59,17 @@ class StepSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """One submit as it left: the order, when, what the controls said then, and whether its row was in the journal."""
+    """One submit as it left: the order, when, what the controls said then, and whether its row was in the journal.
+
+    `beside` is an order of the same position that nobody knew the fate of at that moment; None when there was none.
+    """
 
     step: int
     at_ms: int
     order: Order
     controls: Controls
     journalled: bool
+    beside: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,15 +88,23 @@ class Steps:
         crashes: where to die.
         state: the session's state in one word; asked only when a crash is met or when `traced`.
         now_ms: the drill's clock.
+        requests: how many requests of a kind the venue has had.
         traced: whether every step is kept with its state.
     """
 
     def __init__(
-        self, crashes: tuple[CrashPoint, ...], *, state: Callable[[], str], now_ms: Callable[[], int], traced: bool
+        self,
+        crashes: tuple[CrashPoint, ...],
+        *,
+        state: Callable[[], str],
+        now_ms: Callable[[], int],
+        requests: Callable[[VenueCall], int],
+        traced: bool,
     ) -> None:
         self._crashes = {(point.what, point.nth, point.after) for point in crashes}
         self._state = state
         self._now_ms = now_ms
+        self._requests = requests
         self._traced = traced
         self._counts: dict[str, int] = {}
         self.count = 0
@@ -108,9 +120,8 @@ class Steps:
         self.count += 1
         self._counts[what] = self._counts.get(what, 0) + 1
         if self._traced:
-            seen = StepSeen(
-                step=self.count, what=what, nth=self._counts[what], state=self._state(), at_ms=self._now_ms()
-            )
+            nth = self._counts[what] if what == COMMIT else self._requests(VenueCall(what)) + 1
+            seen = StepSeen(step=self.count, what=what, nth=nth, state=self._state(), at_ms=self._now_ms())
             self.trace.append(seen)
         self._die(what, after=False)
 
@@ -253,11 +264,25 @@ class ObservedBroker(Broker):
                     order=order,
                     controls=self._panel.read(),
                     journalled=row is not None and row.state is OrderState.JOURNALLED,
+                    beside=self._unknown_beside(order),
                 )
             )
             return self._broker.submit(order)
 
         return self._observed(VenueCall.SUBMIT, ask)
+
+    def _unknown_beside(self, order: Order) -> str | None:
+        place = (order.market, order.side)
+        return next(
+            (
+                key
+                for key, row in self._journal.rows.items()
+                if row.state.is_unresolved
+                and (row.order.market, row.order.side) == place
+                and key != order.client_order_id
+            ),
+            None,
+        )
 
     @override
     def cancel(self, market: Market, client_order_id: str) -> CancelOutcome:

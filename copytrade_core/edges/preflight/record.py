@@ -44,6 +44,7 @@ class DrillRecord:
     stale_entries: tuple[str, ...]
     gross_cap: Money
     submit_deadline_ms: int
+    same_id_again: bool
     restarts_count: int
     crashes: tuple[CrashMet, ...]
     cells: frozenset[Cell]

@@ -9,6 +9,7 @@ from copytrade_core.edges.preflight.coverage import REQUIRED, REQUIRED_GROUPS, C
 from copytrade_core.model.digest import canonical
 
 SCHEMA_VERSION = 1
+PASS, FAIL = "pass", "fail"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +60,8 @@ class PreflightReport:
     """The whole preflight.
 
     `runs` counts drills in process (rehearsals and crash-only twins included), `runs_http` those through HTTP;
-    `held` counts by invariant how many drills kept it; `compared_count` the restarts compared with uninterrupted runs.
+    `held` and `broken` count by invariant how many drills kept and broke it; `compared_count` the restarts that were
+    compared with an uninterrupted run.
     """
 
     schema_version: int
@@ -80,12 +82,13 @@ class PreflightReport:
     crash_points: tuple[CrashCount, ...]
     assumed_rules: tuple[str, ...]
     held: Mapping[str, int]
+    broken: Mapping[str, int]
     failures: tuple[Failure, ...]
 
     @property
     def passed(self) -> bool:
         """Whether orders may be trusted to this code at this venue."""
-        return not self.failures and not self.empty_required and all(each.passed for each in self.scenarios)
+        return self.verdict == PASS
 
     def as_json(self) -> object:
         """The report as plain JSON types."""

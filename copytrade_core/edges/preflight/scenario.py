@@ -51,14 +51,23 @@ class Expectation:
     reasons: frozenset[str]
 
 
+def no_faults(_venue: Venue) -> tuple[VenueFault, ...]:
+    """Nothing goes wrong at the venue."""
+    return ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """One named scenario; `why` is what it shows."""
+    """One named scenario; `why` is what it shows.
+
+    `under_a_new_id` is what is expected where an id is not sent again after its absence was proved; None: the same.
+    """
 
     name: str
     why: str
     expected: Expectation
-    faults: Callable[[Venue], tuple[VenueFault, ...]]
+    under_a_new_id: Expectation | None = None
+    faults: Callable[[Venue], tuple[VenueFault, ...]] = no_faults
     policy: PolicySpec = FOLLOW_LADDER
     crashes: tuple[CrashPoint, ...] = ()
     downtime_ms: int = 0
@@ -106,9 +115,10 @@ def usual_story(policy: PolicySpec) -> Story:
     )
 
 
-def unmet(expected: Expectation, record: DrillRecord) -> tuple[str, ...]:
+def unmet(scenario: Scenario, record: DrillRecord) -> tuple[str, ...]:
     """What did not come out as expected, in words."""
-    return tuple(_differences(expected, record))
+    elsewhere = None if record.same_id_again else scenario.under_a_new_id
+    return tuple(_differences(elsewhere or scenario.expected, record))
 
 
 def _differences(expected: Expectation, record: DrillRecord) -> Iterator[str]:

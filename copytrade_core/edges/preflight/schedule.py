@@ -33,7 +33,7 @@ class Schedule:
 
 Rehearse = Callable[[Schedule], Sequence[StepSeen]]
 """Runs a schedule and returns every step with the session's state."""
-STORIES_MAX = 40
+STORIES_MAX = 25
 """How many stories are looked through for one that reaches a cell."""
 DOWNTIMES_MS = (0, 0, 3_000, 45_000)
 
@@ -57,6 +57,7 @@ def planned(seed: int, policies: tuple[PolicySpec, ...], *, venue: Venue, hedge:
     """The drills of a seed: a story that reaches the seed's required cell, its fault, and more at random.
 
     Up to the planted fault the drill goes as rehearsed, so the fault strikes where the rehearsal was in that state.
+    When no story reaches the cell, the last one is drilled without it.
     """
     cell = REQUIRED[seed % len(REQUIRED)]
     for attempt in range(STORIES_MAX):
@@ -64,35 +65,45 @@ def planned(seed: int, policies: tuple[PolicySpec, ...], *, venue: Venue, hedge:
         story = draw_story(seed + attempt * 1_000_003, policies, hedge=hedge)
         calm = plain(story, name=f"seed {seed}", seed=seed)
         trace = rehearse(calm)
-        crashes = _crashes(rng, trace, certain=cell.state is SessionState.RECOVERING)
-        with_crashes = replace(calm, crashes=crashes, downtime_ms=_downtime(rng)) if crashes else calm
+        interrupted = calm
         if cell.state is SessionState.RECOVERING:
-            trace = rehearse(with_crashes)
-        places = [step for step in trace if step.what == cell.call and step.state == cell.state]
-        if places:
-            place = places[int(rng.integers(len(places)))]
-            faults = (
-                drawn_fault(rng, cell.fault, cell.call, place.nth, venue=venue),
-                *_faults(rng, trace, after=place, venue=venue),
-            )
-            only = replace(calm, crashes=_crashes(rng, trace, certain=True)) if story.spaced else None
-            return Planned(faulted=replace(with_crashes, faults=faults), crashed=only, calm=calm, cell=cell)
-    raise LookupError(f"no story of seed {seed} reaches {cell}")
+            interrupted = replace(calm, crashes=_crashes(rng, trace, after=0), downtime_ms=_downtime(rng))
+            places = _places(rehearse(interrupted), cell)
+        else:
+            places = _places(trace, cell)
+        if not places and attempt < STORIES_MAX - 1:
+            continue
+        if not places:
+            return Planned(faulted=interrupted, crashed=None, calm=calm, cell=cell)
+        place = places[int(rng.integers(len(places)))]
+        if interrupted is calm and rng.random() < 0.5:
+            interrupted = replace(calm, crashes=_crashes(rng, trace, after=place.step), downtime_ms=_downtime(rng))
+        struck = drawn_fault(rng, cell.fault, cell.call, place.nth, venue=venue)
+        faults = (struck, *_faults(rng, trace, after=place, venue=venue))
+        crashed = replace(calm, crashes=_crashes(rng, trace, after=0)) if story.spaced else None
+        return Planned(faulted=replace(interrupted, faults=faults), crashed=crashed, calm=calm, cell=cell)
+    raise AssertionError("the last story is always taken")
 
 
-def _crashes(rng: np.random.Generator, trace: Sequence[StepSeen], *, certain: bool) -> tuple[CrashPoint, ...]:
-    """One crash mostly, two sometimes; half of them around a submit, where they hurt most."""
-    if not certain and rng.random() < 0.5:
-        return ()
+def _places(trace: Sequence[StepSeen], cell: Cell) -> list[StepSeen]:
+    return [step for step in trace if step.what == cell.call and step.state == cell.state]
+
+
+def _crashes(rng: np.random.Generator, trace: Sequence[StepSeen], *, after: int) -> tuple[CrashPoint, ...]:
+    """One crash mostly, two sometimes, later than a step; half of them around a submit, where they hurt most."""
+    later = [step.step for step in trace if step.step > after]
+    around = [
+        step.step + shift
+        for step in trace
+        for shift in (-1, 0, 1)
+        if step.what == VenueCall.SUBMIT and step.step + shift > after
+    ]
     points: list[CrashPoint] = []
-    hot = [step.step for step in trace if step.what == VenueCall.SUBMIT]
-    around = [number + shift for number in hot for shift in (-1, 0, 1)]
     for _ in range(1 + int(rng.random() < 0.2)):
-        chosen = around if around and rng.random() < 0.5 else [step.step for step in trace]
+        chosen = around if around and rng.random() < 0.5 else later
         if chosen:
-            points.append(
-                CrashPoint(what=None, nth=chosen[int(rng.integers(len(chosen)))], after=bool(rng.random() < 0.5))
-            )
+            nth = chosen[int(rng.integers(len(chosen)))]
+            points.append(CrashPoint(what=None, nth=nth, after=bool(rng.random() < 0.5)))
     return tuple(dict.fromkeys(points))
 
 

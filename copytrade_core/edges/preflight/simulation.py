@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 from copytrade_core.edges.preflight.comparison import differences, is_comparable
 from copytrade_core.edges.preflight.driver import BrokerWrap, Drill
-from copytrade_core.edges.preflight.judge import Violation, judge
+from copytrade_core.edges.preflight.judge import Invariant, Violation, judge
 from copytrade_core.edges.preflight.observers import StepSeen
 from copytrade_core.edges.preflight.record import DrillRecord
-from copytrade_core.edges.preflight.schedule import Planned, Schedule, planned
+from copytrade_core.edges.preflight.schedule import Schedule, planned
 from copytrade_core.edges.preflight.shrink import shrink
 from copytrade_core.edges.preflight.world import InProcessWorld, World
 from copytrade_core.model.policy import PolicySpec
@@ -23,7 +23,7 @@ MakeWorld = Callable[[Schedule], World]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """One drill and what it broke."""
+    """One drill and what it broke; `record` is None when an exception ended it."""
 
     schedule: Schedule
     record: DrillRecord | None
@@ -66,11 +66,23 @@ def drilled(schedule: Schedule, arena: Arena, *, traced: bool = False) -> DrillR
 
 
 def judged(schedule: Schedule, arena: Arena, calm: DrillRecord | None = None) -> Judged:
-    """One drill and its violations; with a calm twin a restart is compared as well.
+    """One drill and its violations; with a calm twin a restart is compared as well."""
+    try:
+        record = drilled(schedule, arena)
+    except Exception as error:  # noqa: BLE001 - whatever ends a session is a finding, and the next drill goes on
+        return ended_by(error, schedule)
+    return judged_record(schedule, record, calm)
 
-    An exception that leaves the session is not a verdict: it is raised, because nothing may ever stop a session so.
-    """
-    record = drilled(schedule, arena)
+
+def ended_by(error: Exception, schedule: Schedule) -> Judged:
+    """A drill that an exception ended."""
+    what = f"{type(error).__name__}: {error}"
+    violation = Violation(invariant=Invariant.SESSION_SURVIVES, what=what)
+    return Judged(schedule=schedule, record=None, violations=(violation,), compared=False)
+
+
+def judged_record(schedule: Schedule, record: DrillRecord, calm: DrillRecord | None) -> Judged:
+    """What a drill that is over broke."""
     violations = judge(record)
     compared = calm is not None and is_comparable(record)
     if compared and calm is not None:
@@ -78,37 +90,40 @@ def judged(schedule: Schedule, arena: Arena, calm: DrillRecord | None = None) ->
     return Judged(schedule=schedule, record=record, violations=violations, compared=compared)
 
 
-def plan(seed: int, arena: Arena) -> Planned:
-    """The drills of a seed."""
-
-    def rehearsed(schedule: Schedule) -> Sequence[StepSeen]:
-        return drilled(schedule, arena, traced=True).trace
-
-    return planned(
-        seed,
-        arena.policies,
-        venue=arena.rules.venue,
-        hedge=arena.rules.position_mode is PositionMode.HEDGE,
-        rehearse=rehearsed,
-    )
-
-
 def run_seed(seed: int, arena: Arena) -> tuple[Judged, ...]:
-    """Every drill of one seed: the calm story, the one with faults, and a crash alone where the story allows it."""
-    drills = plan(seed, arena)
-    calm = judged(drills.calm, arena)
-    done = [calm, judged(drills.faulted, arena)]
+    """Every drill of one seed: the calm story, the one with faults, and crashes alone where the story is spaced."""
+    rehearsals: list[tuple[Schedule, DrillRecord]] = []
+    tried: list[Schedule] = []
+
+    def rehearse(schedule: Schedule) -> Sequence[StepSeen]:
+        tried.append(schedule)
+        rehearsals[:] = [*rehearsals[-1:], (schedule, drilled(schedule, arena, traced=True))]
+        return rehearsals[-1][1].trace
+
+    try:
+        drills = planned(
+            seed,
+            arena.policies,
+            venue=arena.rules.venue,
+            hedge=arena.rules.position_mode is PositionMode.HEDGE,
+            rehearse=rehearse,
+        )
+    except Exception as error:  # noqa: BLE001 - as in `judged`
+        return (ended_by(error, tried[-1]),)
+    calm = next(record for schedule, record in rehearsals if schedule is drills.calm)
+    done = [judged_record(drills.calm, calm, None), judged(drills.faulted, arena)]
     if drills.crashed is not None:
-        done.append(judged(drills.crashed, arena, calm.record))
+        done.append(judged(drills.crashed, arena, calm))
     return tuple(done)
 
 
 def smallest(failing: Judged, arena: Arena) -> Schedule:
     """The smallest schedule that breaks the same invariant."""
+    rests_on_twin = failing.compared
     broken = {violation.invariant for violation in failing.violations}
 
     def fails(schedule: Schedule) -> bool:
-        calm = drilled(replace(schedule, crashes=(), downtime_ms=0), arena) if failing.compared else None
+        calm = drilled(replace(schedule, crashes=(), downtime_ms=0), arena) if rests_on_twin else None
         return bool(broken & {violation.invariant for violation in judged(schedule, arena, calm).violations})
 
     return shrink(failing.schedule, fails)

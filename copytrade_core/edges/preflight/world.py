@@ -17,7 +17,7 @@ from copytrade_core.model.intent import LimitStyle, MarketStyle
 from copytrade_core.model.side import Side
 from copytrade_core.model.units import Steps, Ticks
 from copytrade_core.model.venue import PositionMode
-from copytrade_core.virtual_exchange.faults import VenueFaultBook, VenueFaultKind
+from copytrade_core.virtual_exchange.faults import VenueFault, VenueFaultBook, VenueFaultKind
 from copytrade_core.virtual_exchange.feeds import ScriptedPath
 from copytrade_core.virtual_exchange.venue_ask import EngineOrder, PlaceAsk, VenueCall
 from copytrade_core.virtual_exchange.venue_engine import VenueEngine
@@ -57,6 +57,10 @@ class World(ABC):
         """Faults that have struck so far, in order."""
 
     @abstractmethod
+    def calls_count(self, call: VenueCall) -> int:
+        """How many requests of a kind the venue has had: a broker may need two of them for one answer."""
+
+    @abstractmethod
     def filled_by_order(self) -> Mapping[str, int] | None:
         """Steps filled by client order id so far; None where asking in the midst of a drill would cost too much."""
 
@@ -73,18 +77,36 @@ def price_paths(points: tuple[Point, ...]) -> dict[Market, list[tuple[int, Ticks
     return paths
 
 
+def stranger_price(act: ForeignAct, mark: Ticks) -> Ticks:
+    """Where a stranger's order rests."""
+    percent = FAR_BELOW_PERCENT if act.side is Side.LONG else FAR_ABOVE_PERCENT
+    return Ticks(mark * percent // 100)
+
+
 def stranger_order(act: ForeignAct, mark: Ticks, mode: PositionMode) -> PlaceAsk:
     """A stranger's resting order, out of reach."""
-    percent = FAR_BELOW_PERCENT if act.side is Side.LONG else FAR_ABOVE_PERCENT
     return PlaceAsk(
         client_order_id=None,
         market=act.market,
         buys=act.side.entry_buys,
         position_side=act.side if mode is PositionMode.HEDGE else None,
         reduce_only=None,
-        style=LimitStyle(price=Ticks(mark * percent // 100), post_only=False),
+        style=LimitStyle(price=stranger_price(act, mark), post_only=False),
         quantity=FOREIGN_STEPS,
     )
+
+
+class CountingFaults(VenueFaultBook):
+    """Faults that also count every call, armed or not."""
+
+    def __init__(self, faults: Sequence[VenueFault], *, seed: int) -> None:
+        super().__init__(faults, seed=seed)
+        self.counts: dict[VenueCall, int] = {}
+
+    @override
+    def due(self, call: VenueCall, *, closes: bool = False) -> tuple[VenueFault, ...]:
+        self.counts[call] = self.counts.get(call, 0) + 1
+        return super().due(call, closes=closes)
 
 
 class InProcessWorld(World):
@@ -99,7 +121,7 @@ class InProcessWorld(World):
             cash=CASH,
             now_ms=START_MS,
         )
-        self._faults = VenueFaultBook(schedule.faults, seed=schedule.seed or 0)
+        self._faults = CountingFaults(schedule.faults, seed=schedule.seed or 0)
 
     @override
     def broker(self, now_ms: Callable[[], int]) -> Broker:
@@ -155,6 +177,10 @@ class InProcessWorld(World):
     @override
     def faults_met(self) -> Sequence[tuple[VenueFaultKind, VenueCall]]:
         return self._faults.met()
+
+    @override
+    def calls_count(self, call: VenueCall) -> int:
+        return self._faults.counts.get(call, 0)
 
     @override
     def filled_by_order(self) -> Mapping[str, int]:

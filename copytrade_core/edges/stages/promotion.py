@@ -19,7 +19,7 @@ from copytrade_core.edges.tables import canonical_json
 from copytrade_core.model.digest import digest_of
 from copytrade_core.model.errors import PromotionRefused
 from copytrade_core.promotion.chain import CheckEvaluation, Materialisation, Permit, Refusal, StoredEvidence, decide
-from copytrade_core.promotion.contract import Step
+from copytrade_core.promotion.contract import Contract, Step
 from copytrade_core.promotion.evidence_digest import Lineage, evidence_digest
 from copytrade_core.promotion.facts import CandidateFacts
 from copytrade_core.promotion.gate_result import Gate, GateResult
@@ -60,11 +60,12 @@ def promotion_evidence(place: Workplace, lead_id: str) -> StageOutcome:
         PromotionRefused: the inputs do not belong together, or the code has no version.
     """
     heads = {asset: place.lake.require(asset, lead_id) for asset in EVIDENCE}
-    document, results = _evidence_document(place, lead_id, heads)
+    contract = place.contract()
+    document, results, _ = _evidence_document(place, lead_id, heads, contract)
     metadata: dict[str, object] = {
         "evidence_digest": document["evidence_digest"],
         "gates": {gate.value: result.verdict.value for gate, result in results.items()},
-        "contract_digest": place.contract().digest,
+        "contract_digest": contract.digest,
     }
     stored = place.lake.put_document(
         "promotion_evidence",
@@ -89,18 +90,18 @@ def stored_evidence(place: Workplace, lead_id: str) -> StoredEvidence:
     head = place.lake.require("promotion_evidence", lead_id)
     content = place.lake.verified_bytes("promotion_evidence", lead_id, head.digest)
     heads = {asset: place.lake.require(asset, lead_id) for asset in EVIDENCE}
-    document, _ = _evidence_document(place, lead_id, heads)
+    contract = place.contract()
+    document, _, facts = _evidence_document(place, lead_id, heads, contract)
     if canonical_json(document) != content:
         raise PromotionRefused(
             f"the promotion evidence of lead {lead_id} does not follow from what is stored now",
             next_step=f"Materialise promotion_evidence for {lead_id} again",
         )
-    facts = candidate_facts(place, lead_id)
     return StoredEvidence(
         digest=head.digest,
         evidence_digest=str(document["evidence_digest"]),
         facts=facts,
-        results=evaluate(facts, place.contract(), now=place.now()),
+        results=evaluate(facts, contract, now=place.now()),
     )
 
 
@@ -125,12 +126,12 @@ def decide_step(
 
 
 def _evidence_document(
-    place: Workplace, lead_id: str, heads: Mapping[str, Head]
-) -> tuple[dict[str, object], Mapping[Gate, GateResult]]:
+    place: Workplace, lead_id: str, heads: Mapping[str, Head], contract: Contract
+) -> tuple[dict[str, object], Mapping[Gate, GateResult], CandidateFacts]:
     facts = candidate_facts(place, lead_id)
     # As of the newest page: freshness is asked again whenever a gate is, and must not change these bytes.
-    results = evaluate(facts, place.contract(), now=facts.source.newest_page_at or LONG_AGO)
-    lineage = _lineage(place, lead_id, heads)
+    results = evaluate(facts, contract, now=facts.source.newest_page_at or LONG_AGO)
+    lineage = _lineage(place, lead_id, heads, contract)
     document: dict[str, object] = {
         "lead_id": lead_id,
         "evidence_digest": evidence_digest(lineage, facts, results),
@@ -138,7 +139,7 @@ def _evidence_document(
         "facts": _timeless(facts),
         "gates": results,
     }
-    return msgspec.to_builtins(document), results
+    return msgspec.to_builtins(document), results, facts
 
 
 def _timeless(facts: CandidateFacts) -> CandidateFacts:
@@ -146,7 +147,7 @@ def _timeless(facts: CandidateFacts) -> CandidateFacts:
     return replace(facts, source=replace(facts.source, newest_page_at=None), preflight=preflight)
 
 
-def _lineage(place: Workplace, lead_id: str, heads: Mapping[str, Head]) -> Lineage:
+def _lineage(place: Workplace, lead_id: str, heads: Mapping[str, Head], contract: Contract) -> Lineage:
     study, settings = heads["study"], place.settings
     if study.parents.get(f"episodes/{lead_id}") != heads["episodes"].digest:
         raise PromotionRefused(
@@ -168,7 +169,7 @@ def _lineage(place: Workplace, lead_id: str, heads: Mapping[str, Head]) -> Linea
         fills=digest_of([settings.replay.market_fill, settings.replay.rung_fill]),
         costs=study.parents["assumptions"],
         venue=settings.replay.venue_rules,
-        contract=place.contract().digest,
+        contract=contract.digest,
         code_version=place.code_version,
     )
 

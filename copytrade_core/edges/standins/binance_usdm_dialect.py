@@ -100,7 +100,7 @@ def _signed(method: str, path: str, call: VenueCall | None, basis: Basis, handle
 
 _DOCUMENTED, _FIXTURE = Basis.DOCUMENTED, Basis.FIXTURE
 _ROUTES: tuple[Route, ...] = (
-    _public(f"{V1}/time", None, _DOCUMENTED, binance_usdm_market.server_time),
+    _public(f"{V1}/time", VenueCall.PROBE, _DOCUMENTED, binance_usdm_market.server_time),
     _public(f"{V1}/exchangeInfo", VenueCall.MARKETS, _DOCUMENTED, binance_usdm_market.exchange_info),
     _public(f"{V1}/ticker/price", None, _DOCUMENTED, binance_usdm_market.price),
     _public(f"{V1}/ticker/24hr", None, _DOCUMENTED, binance_usdm_market.day_ticker),

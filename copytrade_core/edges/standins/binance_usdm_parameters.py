@@ -70,7 +70,7 @@ def order_name(parameters: Mapping[str, str]) -> OrderName | VenueError:
         return invalid(InvalidRequest.UNREADABLE, "orderId", "^[0-9]{1,20}$")
     if not number and not ours:
         return invalid(InvalidRequest.MISSING, "orderId")
-    return OrderName(venue_order_id=number or None, client_order_id=None if number else ours)
+    return OrderName(venue_order_id=number or None, client_order_id=ours or None)
 
 
 def window_asked(request: VenueRequest, *, now_ms: int) -> Window | VenueError:

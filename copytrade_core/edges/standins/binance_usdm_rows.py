@@ -45,7 +45,11 @@ _EXPIRED_BY = (CUT, NOTHING_LEFT)
 
 
 def order_row(order: EngineOrder, market: VenueMarket) -> Row:
-    """One order as a query or a list shows it. An order that nobody named carries a name of the venue's (assumed)."""
+    """One order as a query or a list shows it.
+
+    An order that nobody named carries a name of the venue's, and one that closes is shown as reduce-only in hedge mode
+    too (both assumed).
+    """
     instrument = market.instrument
     price, in_force, kind = _asked(order, instrument)
     return {

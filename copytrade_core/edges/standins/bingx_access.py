@@ -10,6 +10,7 @@ import hmac
 from urllib.parse import parse_qsl
 
 from copytrade_core.edges.standins.bingx_errors import ACCESS, AccessFault
+from copytrade_core.edges.standins.bingx_parameters import number_of
 from copytrade_core.edges.standins.venue_dialect import VenueError, VenueRequest
 
 KEY_HEADER = "x-bx-apikey"
@@ -41,10 +42,10 @@ def _fault(request: VenueRequest) -> AccessFault | None:
     if not given:
         return AccessFault.NO_SIGNATURE
     expected = signature_of(signed_text(request.query, request.body), request.key.secret)
-    if not hmac.compare_digest(given, expected):
+    if not hmac.compare_digest(given.encode(), expected.encode()):
         return AccessFault.WRONG_SIGNATURE
-    sent_at, window = (request.parameters.get(name, "") for name in ("timestamp", "recvWindow"))
-    if not sent_at.isdigit() or (window and not window.isdigit()):
+    sent_at_ms = number_of(request.parameters.get("timestamp", ""))
+    allowed_ms = number_of(request.parameters.get("recvWindow") or str(WINDOW_MS))
+    if sent_at_ms is None or allowed_ms is None:
         return AccessFault.OUTSIDE_WINDOW
-    allowed = int(window) if window else WINDOW_MS
-    return AccessFault.OUTSIDE_WINDOW if abs(request.now_ms - int(sent_at)) > allowed else None
+    return AccessFault.OUTSIDE_WINDOW if abs(request.now_ms - sent_at_ms) > allowed_ms else None

@@ -79,16 +79,11 @@ def klines(request: VenueRequest, engine: VenueEngine) -> Answer:
         return invalid(InvalidRequest.UNREADABLE, name="limit", value=str(limit))
     rows = limit or KLINES
     until_ms = min(engine.now_ms, engine.now_ms if end_ms is None else end_ms)
-    from_ms = until_ms - rows * interval_ms if start_ms is None else start_ms
-    bars = bars_of(
-        engine.feed,
-        Market(market.instrument.market),
-        interval_ms=interval_ms,
-        from_ms=from_ms,
-        to_ms=until_ms - interval_ms + 1,
-    )
-    chosen = bars[:rows] if start_ms is not None else bars[-rows:]
-    return Success(payload=[_kline_row(bar, market.instrument, engine) for bar in reversed(chosen)])
+    unified = Market(market.instrument.market)
+    first_ms = max(engine.feed.starts_ms(unified), until_ms - rows * interval_ms if start_ms is None else start_ms)
+    last_ms = min(until_ms - interval_ms, first_ms + rows * interval_ms - 1)
+    bars = bars_of(engine.feed, unified, interval_ms=interval_ms, from_ms=first_ms, to_ms=last_ms + 1)
+    return Success(payload=[_kline_row(bar, market.instrument, engine) for bar in reversed(bars)])
 
 
 def _kline_row(bar: Bar, instrument: Instrument, engine: VenueEngine) -> Row:

@@ -21,7 +21,8 @@ from copytrade_core.virtual_exchange.venue_ask import PlaceAsk
 CLIENT_ID_NAMES = ("clientOrderId", "clientOrderID")
 """Both spellings are in use: the documents write the first, ccxt sends the second."""
 POSITION_SIDES: Mapping[str, Side | None] = {"LONG": Side.LONG, "SHORT": Side.SHORT, "BOTH": None}
-_INT64_MAX = 2**63 - 1
+_DIGITS_MAX = 19
+"""An int64 has no more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,15 +40,20 @@ def invalid(kind: InvalidRequest, *, name: str = "", value: str = "") -> VenueEr
 
 
 def client_order_id(parameters: Mapping[str, str]) -> str | None:
-    """Our id as the venue keeps it: in lower case (documented); None when absent or empty."""
-    given = next((parameters[name] for name in CLIENT_ID_NAMES if parameters.get(name)), "")
-    return given.lower() or None
+    """Our id as it was sent, None when absent or empty; the engine's rules spell it (BingX keeps lower case)."""
+    return next((parameters[name] for name in CLIENT_ID_NAMES if parameters.get(name)), None)
+
+
+def number_of(text: str) -> int | None:
+    """Plain digits as a number; None for anything else, digits of other scripts and endless ones included."""
+    is_plain = text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX
+    return int(text) if is_plain else None
 
 
 def order_name(parameters: Mapping[str, str]) -> OrderName | VenueError:
     """Which order a look-up or a cancel means. The text `None` as id is unreadable, not absent."""
     given = parameters.get("orderId", "")
-    if given and not given.isdigit():
+    if given and number_of(given) is None:
         return invalid(InvalidRequest.UNREADABLE, name="orderId", value=given)
     named = OrderName(venue_order_id=given or None, client_order_id=client_order_id(parameters))
     if named.venue_order_id is None and named.client_order_id is None:
@@ -60,9 +66,8 @@ def whole_number(parameters: Mapping[str, str], name: str) -> int | VenueError |
     given = parameters.get(name, "")
     if not given:
         return None
-    if not given.isdigit() or int(given) > _INT64_MAX:
-        return invalid(InvalidRequest.UNREADABLE, name=name, value=given)
-    return int(given)
+    number = number_of(given)
+    return invalid(InvalidRequest.UNREADABLE, name=name, value=given) if number is None else number
 
 
 def place_ask(parameters: Mapping[str, str], market: VenueMarket) -> PlaceAsk | VenueError:
@@ -123,7 +128,7 @@ def _amount(parameters: Mapping[str, str], name: str, unit: Decimal, most: int) 
         value = Decimal(given)
     except InvalidOperation:
         return invalid(InvalidRequest.UNREADABLE, name=name, value=given)
-    if not value.is_finite() or value < 0 or value / unit > most:
+    if not value.is_finite() or value < 0 or value > most * unit:
         return invalid(InvalidRequest.UNREADABLE, name=name, value=given)
     return int(value / unit)
 

@@ -89,7 +89,7 @@ def _signed(method: str, path: str, call: VenueCall | None, basis: Basis, handle
 
 _DOCUMENTED, _FIXTURE, _OBSERVED, _ASSUMED = Basis.DOCUMENTED, Basis.FIXTURE, Basis.OBSERVED, Basis.ASSUMED
 _ROUTES: tuple[Route, ...] = (
-    _public(f"{ROOT}/spot/time", None, _FIXTURE, gate_market.server_time),
+    _public(f"{ROOT}/spot/time", VenueCall.PROBE, _FIXTURE, gate_market.server_time),
     _public(f"{FUTURES}/contracts", VenueCall.MARKETS, _FIXTURE, gate_market.contracts),
     _public(f"{FUTURES}/contracts/{{contract}}", VenueCall.MARKETS, _FIXTURE, gate_market.one_contract),
     _public(f"{FUTURES}/tickers", None, _DOCUMENTED, gate_market.tickers),

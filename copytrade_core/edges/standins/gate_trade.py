@@ -104,7 +104,11 @@ def my_trades_timerange(request: VenueRequest, engine: VenueEngine) -> Answer:
 
 
 def _order_named(request: VenueRequest, engine: VenueEngine) -> EngineOrder | VenueError:
-    """The order behind a number or a text. A text is found in the order book and for a while after (documented)."""
+    """The order behind a number or a text.
+
+    Documented: a text finds an order with fills for ever, one that ended without for 60 s, and then ORDER_NOT_FOUND is
+    answered; a text that was never used has a label of its own (observed).
+    """
     named = request.parameters["order_id"]
     by_text = named.startswith(CLIENT_ID_PREFIX)
     for market in engine.markets:
@@ -116,7 +120,8 @@ def _order_named(request: VenueRequest, engine: VenueEngine) -> EngineOrder | Ve
         )
         if found is not None and _is_kept(found, engine):
             return found
-    error = CLIENT_ID_NOT_FOUND if by_text else ORDER_NOT_FOUND
+    is_new = by_text and all(order.client_order_id != named for order in engine.all_orders())
+    error = CLIENT_ID_NOT_FOUND if is_new else ORDER_NOT_FOUND
     return replace(error, message=error.message.format(order_id=named))
 
 

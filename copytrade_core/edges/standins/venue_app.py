@@ -124,6 +124,8 @@ class _Exchange:
         run, route, engine = self._run, self._route, self._run.engine
         asked = self._asked() if route.call is VenueCall.SUBMIT else None
         call = _call_counted(run, route)
+        if call is not None:
+            run.calls_by_kind[call] += 1
         closes = isinstance(asked, PlaceAsk) and _closes(asked, engine)
         plan = UNTOUCHED if call is None else plan_call(engine, run.book, call, closes=closes)
         slow_s = plan.slow_ms / 1000

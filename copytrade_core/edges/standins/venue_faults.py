@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from copytrade_core.edges.standins.venue_dialect import VenueDialect, VenueError
 from copytrade_core.edges.standins.wire import HTML_TYPE, JSON_TYPE, Answer, Break
+from copytrade_core.model.outcome import RejectReason
 from copytrade_core.virtual_exchange.faults import VenueFault, VenueFaultKind
 from copytrade_core.virtual_exchange.venue_ask import VenueRefusal
 from copytrade_core.virtual_exchange.venue_rules import Basis, VenueRule
@@ -23,6 +24,13 @@ APPLIES = frozenset(
     }
 )
 """Faults before which the venue does what it was asked to do."""
+_RULES = {
+    RejectReason.INSUFFICIENT_FUNDS: VenueRule.INSUFFICIENT_MARGIN,
+    RejectReason.INVALID_ORDER: VenueRule.BELOW_MIN_NOTIONAL,
+    RejectReason.NO_POSITION: VenueRule.NO_POSITION,
+    RejectReason.REDUCE_ONLY: VenueRule.REDUCE_ONLY_CONFLICT,
+}
+"""The rule whose words a rejection takes that names no code of its own."""
 _GARBAGE = (
     b"{}",
     b'{"status":"ok"}',
@@ -68,7 +76,8 @@ def faulty(fault: VenueFault, dialect: VenueDialect, nth: int) -> Answer | Venue
         case VenueFaultKind.SIMULATE_BINGX_REDUCEONLY_REJECT:
             return _told(fault, dialect, VenueRule.REDUCE_ONLY_CONFLICT)
         case VenueFaultKind.REJECT | VenueFaultKind.REJECT_NEXT_N_ORDERS | VenueFaultKind.REJECT_PROBABILITY:
-            return _told(fault, dialect, VenueRule.INSUFFICIENT_MARGIN)
+            reason = RejectReason.INSUFFICIENT_FUNDS if fault.reason is None else fault.reason
+            return _told(fault, dialect, _RULES.get(reason, VenueRule.INSUFFICIENT_MARGIN))
         case _:
             return _RESET
 

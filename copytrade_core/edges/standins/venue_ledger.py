@@ -13,7 +13,7 @@ from copytrade_core.model.instrument import Market
 from copytrade_core.model.intent import LimitStyle, MarketStyle, StopStyle
 from copytrade_core.model.side import Side
 from copytrade_core.model.venue import PositionMode, Venue, VenueFill, VenueOrderStatus, VenuePosition
-from copytrade_core.virtual_exchange.venue_ask import EngineOrder, FundingPayment
+from copytrade_core.virtual_exchange.venue_ask import EngineOrder, FundingPayment, VenueCall
 from copytrade_core.virtual_exchange.venue_engine import VenueEngine
 from copytrade_core.virtual_exchange.venue_rules import Basis
 
@@ -53,7 +53,8 @@ class VenueLedger(msgspec.Struct, frozen=True, kw_only=True):
 
     `unknown_requests` are requests that the venue does not have (a redirect that was followed among them) and
     `internal_errors` what the stand-in itself could not do: a run with either is void. `dialect_used` says for every
-    endpoint and every error that was answered what its words stand on.
+    endpoint and every error that was answered what its words stand on. `calls` counts requests by method and path,
+    `calls_by_kind` by what faults know them as.
     """
 
     venue: Venue
@@ -71,6 +72,7 @@ class VenueLedger(msgspec.Struct, frozen=True, kw_only=True):
     unknown_requests: tuple[str, ...]
     internal_errors: tuple[str, ...]
     calls: Mapping[str, int]
+    calls_by_kind: Mapping[VenueCall, int]
 
 
 def ledger_of(
@@ -81,6 +83,7 @@ def ledger_of(
     unknown_requests: tuple[str, ...],
     internal_errors: tuple[str, ...],
     calls: Mapping[str, int],
+    calls_by_kind: Mapping[VenueCall, int],
 ) -> VenueLedger:
     """The run so far."""
     return VenueLedger(
@@ -99,6 +102,7 @@ def ledger_of(
         unknown_requests=unknown_requests,
         internal_errors=internal_errors,
         calls=calls,
+        calls_by_kind=calls_by_kind,
     )
 
 

@@ -8,23 +8,23 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal, InvalidOperation
+
+import msgspec
 
 from copytrade_core.edges.standins.control import SetTime, VirtualClock
-from copytrade_core.edges.standins.venue_control import ChangeKey, FlipMode, ForeignOrder, ForeignPosition, Inject
+from copytrade_core.edges.standins.venue_control import ChangeKey, Inject
 from copytrade_core.edges.standins.venue_dialect import StandinKey, VenueDialect, VenueRequest
+from copytrade_core.edges.standins.venue_foreign import meddle
 from copytrade_core.edges.standins.venue_ledger import FaultLine, VenueLedger, ledger_of
 from copytrade_core.edges.standins.venue_requests import RouteTable
 from copytrade_core.edges.standins.venue_setup import KeySetup, VenueSetup, cash_of, fake_key, markets_of, paths_of
 from copytrade_core.model.errors import BadInput, Where
-from copytrade_core.model.instrument import Instrument, Market
-from copytrade_core.model.intent import LimitStyle, MarketStyle
-from copytrade_core.model.units import Steps, Ticks
+from copytrade_core.model.instrument import Market
 from copytrade_core.model.venue import VenueMarket
 from copytrade_core.virtual_exchange.fault_json import faults_from_json
 from copytrade_core.virtual_exchange.faults import VenueFault, VenueFaultBook
 from copytrade_core.virtual_exchange.feeds import PriceFeed, ScriptedPath
-from copytrade_core.virtual_exchange.venue_ask import PlaceAsk, VenueCall, VenueRefusal
+from copytrade_core.virtual_exchange.venue_ask import VenueCall
 from copytrade_core.virtual_exchange.venue_engine import VenueEngine
 from copytrade_core.virtual_exchange.venue_rules import Basis, VenueRule
 
@@ -69,6 +69,7 @@ class VenueRun:
         self.seed = seed
         self.routes = RouteTable(dialect.routes)
         self.calls: Counter[str] = Counter()
+        self.calls_by_kind: Counter[VenueCall] = Counter()
         self.unknown_requests: list[str] = []
         self.internal_errors: list[str] = []
         self._met: Counter[tuple[str, str]] = Counter()
@@ -94,7 +95,12 @@ class VenueRun:
         self._clock.set(wanted)
 
     def set_faults(self, faults: Sequence[VenueFault]) -> None:
-        """Replace the faults and count their calls from now on; what has been met stays in the ledger."""
+        """Replace the faults and count their calls from now on; what has been met stays in the ledger.
+
+        Raises:
+            BadInput: a fault on a market that the run does not have.
+        """
+        refuse_strangers(faults, self.engine.markets)
         self._met = self._faults_met()
         self.book = VenueFaultBook(faults, seed=self.seed)
 
@@ -108,22 +114,10 @@ class VenueRun:
         Raises:
             BadInput: an unknown market, a quantity off the grid, an order that the venue refuses.
         """
-        match what:
-            case ForeignOrder():
-                refused = self.engine.inject_order(_foreign_ask(what, self.engine))
-                if isinstance(refused, VenueRefusal):
-                    raise BadInput(f"the venue refuses the order: {refused.rule}", where=Where(field="inject"))
-            case ForeignPosition(market=name, side=side, quantity=quantity):
-                instrument = _instrument(self.engine, name)
-                steps = Steps(_on_grid(quantity, instrument.step_size, "quantity"))
-                _ = self.engine.inject_position(Market(name), side, steps)
-            case FlipMode():
-                if not self.engine.flip_mode():
-                    raise BadInput("a market holds both sides, so the mode cannot change", where=Where(field="inject"))
-            case ChangeKey(can_trade=trade, can_withdraw=withdraw, ip_restricted=restricted, is_revoked=revoked):
-                self.key = replace(
-                    self.key, can_trade=trade, can_withdraw=withdraw, ip_restricted=restricted, is_revoked=revoked
-                )
+        if isinstance(what, ChangeKey):
+            self.key = replace(self.key, **msgspec.structs.asdict(what))
+        else:
+            meddle(self.engine, what)
 
     def ledger(self) -> VenueLedger:
         """The run so far."""
@@ -135,6 +129,7 @@ class VenueRun:
             unknown_requests=tuple(self.unknown_requests),
             internal_errors=tuple(self.internal_errors),
             calls=dict(self.calls),
+            calls_by_kind=dict(self.calls_by_kind),
         )
 
     def state(self) -> dict[str, object]:
@@ -184,7 +179,9 @@ def begun(setup: VenueSetup, ground: Ground) -> VenueRun:
     _refuse_unlistable(dialect, engine)
     if setup.position_mode is not None:
         _ = engine.set_position_mode(setup.position_mode)
-    book = VenueFaultBook(faults_from_json(bytes(setup.faults)), seed=setup.seed)
+    faults = faults_from_json(bytes(setup.faults))
+    refuse_strangers(faults, markets)
+    book = VenueFaultBook(faults, seed=setup.seed)
     return VenueRun(
         dialect=dialect,
         engine=engine,
@@ -193,6 +190,17 @@ def begun(setup: VenueSetup, ground: Ground) -> VenueRun:
         seed=setup.seed,
         speed=setup.speed,
     )
+
+
+def refuse_strangers(faults: Sequence[VenueFault], markets: Mapping[Market, VenueMarket]) -> None:
+    """Refuse a fault on a market that is not listed.
+
+    Raises:
+        BadInput: names the market.
+    """
+    for row, fault in enumerate(faults):
+        if fault.market is not None and fault.market not in markets:
+            raise BadInput(f"this run has no market {fault.market}", where=Where(row=row, field="market"))
 
 
 def _refuse_holes(dialect: VenueDialect) -> None:
@@ -245,37 +253,3 @@ def _feed(setup: VenueSetup, ground: Ground, markets: Mapping[Market, VenueMarke
                 next_step="Use bars that reach from the start to the end of the run",
             )
     return feed
-
-
-def _foreign_ask(what: ForeignOrder, engine: VenueEngine) -> PlaceAsk:
-    instrument = _instrument(engine, what.market)
-    style = MarketStyle()
-    if what.price is not None:
-        price = Ticks(_on_grid(what.price, instrument.tick_size, "price"))
-        style = LimitStyle(price=price, post_only=False)
-    return PlaceAsk(
-        client_order_id=what.client_order_id,
-        market=Market(what.market),
-        buys=what.buys,
-        position_side=what.position_side,
-        reduce_only=what.reduce_only,
-        style=style,
-        quantity=Steps(_on_grid(what.quantity, instrument.step_size, "quantity")),
-    )
-
-
-def _instrument(engine: VenueEngine, market: str) -> Instrument:
-    found = engine.markets.get(Market(market))
-    if found is None:
-        raise BadInput(f"this run has no market {market}", where=Where(field="market"))
-    return found.instrument
-
-
-def _on_grid(text: str, unit: Decimal, field: str) -> int:
-    try:
-        count = Decimal(text) / unit
-    except InvalidOperation as error:
-        raise BadInput(f"{text!r} is no number", where=Where(field=field)) from error
-    if not count.is_finite() or count <= 0 or count != count.to_integral_value():
-        raise BadInput(f"{field} {text} is no positive multiple of {unit}", where=Where(field=field))
-    return int(count)

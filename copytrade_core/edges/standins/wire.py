@@ -78,8 +78,8 @@ def _connection_key(server: Sequence[object], client: Sequence[object]) -> tuple
 
 async def send_answer(answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
     """Put the answer on the wire as it asks to be."""
-    if answer.delay_s > 0:
-        await asyncio.sleep(answer.delay_s)
+    if answer.delay_s > 0 and await _client_leaves(receive, answer.delay_s):
+        return
     headers = [("content-type", answer.content_type), *answer.headers, ("content-length", str(len(answer.body)))]
     if answer.broken is not None:
         await _break_connection(answer, headers, scope, receive)
@@ -87,6 +87,16 @@ async def send_answer(answer: Answer, scope: Scope, receive: Receive, send: Send
     encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
     await send({"type": "http.response.start", "status": answer.status, "headers": encoded})
     await send({"type": "http.response.body", "body": answer.body})
+
+
+async def _client_leaves(receive: Receive, within_s: float) -> bool:
+    """Wait; True as soon as the client has gone, so that a slow answer costs no more than the client's patience."""
+    message = asyncio.ensure_future(receive())
+    done, _ = await asyncio.wait({message}, timeout=within_s)
+    if not done:
+        _ = message.cancel()
+        return False
+    return message.result()["type"] == "http.disconnect"
 
 
 async def _break_connection(answer: Answer, headers: list[tuple[str, str]], scope: Scope, receive: Receive) -> None:

@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing_extensions import override
 
 from copytrade_core.edges.venues.adapter import PAGE, OrderRequest, VenueAdapter
-from copytrade_core.edges.venues.market_table import MarketTable, market_table, order_of, venue_market
+from copytrade_core.edges.venues.market_table import (
+    MarketTable,
+    in_quote_currency,
+    market_table,
+    order_of,
+    venue_market,
+)
 from copytrade_core.edges.venues.parse import (
     BadAnswer,
     Row,
@@ -145,13 +151,8 @@ def _fill(row: Row, market: VenueMarket, table: MarketTable) -> VenueFill:
     side, fee = text(row, "side"), number(row, "commission")
     if side not in ("BUY", "SELL"):
         raise BadAnswer(f"side {side!r}", where=Where(field="side"))
-    currency = text(row, "commissionAsset")
-    if fee and currency != market.instrument.market.partition(":")[2]:
-        raise BadAnswer(
-            f"a fee in {currency} cannot be booked",
-            where=Where(field="commissionAsset"),
-            next_step="Switch off paying fees in another currency for this account",
-        )
+    if fee:
+        in_quote_currency(text(row, "commissionAsset"), market, "commissionAsset")
     return VenueFill(
         trade_id=text(row, "id"),
         venue_order_id=text(row, "orderId"),

@@ -112,6 +112,8 @@ PROFILE = VenueProfile(
         VenueFact(name="cancel by client order id", value="DELETE order origClientOrderId", basis=_DOCUMENTED),
         VenueFact(name="fees", value="in the quote currency only; BNB fees are refused", basis=FactBasis.ASSUMED),
         VenueFact(name="withdrawal right", value="enableWithdrawals", basis=_DOCUMENTED),
+        VenueFact(name="minimums", value="LOT_SIZE, MIN_NOTIONAL", basis=_DOCUMENTED),
+        VenueFact(name="dead man", value="countdownCancelAll; not used", basis=FactBasis.CLIENT),
         VenueFact(name="stops", value="algo orders with other ids: not used", basis=FactBasis.CLIENT),
         VenueFact(name="-2015 proves not placed", value="yes, also during a ban", basis=FactBasis.ASSUMED),
     ),

@@ -13,7 +13,13 @@ from typing_extensions import override
 
 from copytrade_core.edges.venues.adapter import PAGE, OrderRequest, VenueAdapter
 from copytrade_core.edges.venues.bingx_profile import RECEIVE_WINDOW_MS
-from copytrade_core.edges.venues.market_table import MarketTable, market_table, order_of, venue_market
+from copytrade_core.edges.venues.market_table import (
+    MarketTable,
+    in_quote_currency,
+    market_table,
+    order_of,
+    venue_market,
+)
 from copytrade_core.edges.venues.parse import (
     BadAnswer,
     Row,
@@ -108,7 +114,8 @@ class BingxAdapter(VenueAdapter):
 
     @override
     def order(self, market: VenueMarket, client_order_id: str, table: MarketTable) -> VenueOrder:
-        asked = {"symbol": market.symbol, "clientOrderID": client_order_id, **_WINDOW}
+        # The documents spell it so here; ccxt spells it `clientOrderID` where it creates and cancels.
+        asked = {"symbol": market.symbol, "clientOrderId": client_order_id, **_WINDOW}
         row = row_at(self.client.ask("swapV2PrivateGetTradeOrder", asked), *_ORDER)
         return order_of(self.unified(row, market), table)
 
@@ -133,7 +140,8 @@ class BingxAdapter(VenueAdapter):
             "endTs": self.now_ms(),
             **_WINDOW,
         }
-        found = rows(self.client.ask("swapV2PrivateGetTradeAllFillOrders", asked), "data", "fill_orders")
+        answer = self.client.ask("swapV2PrivateGetTradeAllFillOrders", asked)
+        found = whole_page(rows(answer, "data", "fill_orders"), PAGE)
         sides: dict[str, bool] = {}
         seen: dict[str, int] = {}
         fills = [self._fill(row, market, table, sides, seen) for row in found]
@@ -149,6 +157,7 @@ class BingxAdapter(VenueAdapter):
             order = row_at(self.client.ask("swapV2PrivateGetTradeOrder", asked), *_ORDER)
             sides[order_id] = _buys(text(order, "side"))
         time_ms = _fill_ms(row)
+        in_quote_currency(text_or_none(row, "currency"), market, "currency")
         return VenueFill(
             trade_id=text_or_none(row, "tradeId", "fillId", "id") or _made_id(row, order_id, time_ms, seen),
             venue_order_id=order_id,

@@ -19,6 +19,7 @@ from copytrade_core.edges.venues.catalogue import adapter_of
 from copytrade_core.edges.venues.certificate import VenueCertificate, require_certified
 from copytrade_core.edges.venues.credentials import Credentials
 from copytrade_core.edges.venues.envelope import VenueAnswer
+from copytrade_core.edges.venues.error_table import proves_nothing
 from copytrade_core.edges.venues.market_table import MarketTable
 from copytrade_core.edges.venues.parse import (
     BadAnswer,
@@ -27,7 +28,7 @@ from copytrade_core.edges.venues.parse import (
 )
 from copytrade_core.edges.venues.profiles import IdUniqueness, VenueProfile
 from copytrade_core.edges.venues.stock_client import CLIENT_VERSION, GuardedClient, StockClient, guarded_client
-from copytrade_core.edges.venues.transport import VenueAddress
+from copytrade_core.edges.venues.transport import RealVenue, VenueAddress
 from copytrade_core.model.broker import Broker
 from copytrade_core.model.errors import BadConfig, Where
 from copytrade_core.model.instrument import Market
@@ -57,7 +58,6 @@ from copytrade_core.orders.precision import OrderFaultKind, check_order
 NOT_SENT = "not_sent"
 """In the place of a venue's code: not one byte of the order left this process."""
 _WORD = re.compile(r"(?<=[a-z])(?=[A-Z])")
-_SERVER_ERROR = 500
 T = TypeVar("T")
 
 
@@ -80,7 +80,7 @@ class CallFault:
     @property
     def code(self) -> str:
         """The venue's code, empty when there is none or when something else may have spoken."""
-        return self.answer.code if self.answer is not None and self.answer.status < _SERVER_ERROR else ""
+        return "" if self.answer is None or proves_nothing(self.answer.status) else self.answer.code
 
     @property
     def text(self) -> str:
@@ -117,6 +117,10 @@ class CcxtBroker(Broker):
     def loaded(self) -> LoadedMarkets | None:
         """The markets, to be shared with other brokers of this venue; None before the first call that needs them."""
         return self._loaded
+
+    def close(self) -> None:
+        """Give the connections back; the broker can be used no more."""
+        self._client.guard.adapter.close()
 
     def watch(self, watcher: Callable[[requests.PreparedRequest], None] | None) -> None:
         """Show every request to a watcher before it leaves; None ends it."""
@@ -275,9 +279,16 @@ def ccxt_broker(
         markets: those that another broker of this venue has loaded.
 
     Raises:
-        BadConfig: an uncertified client, another venue's certificate or markets, or a mode that is not traded in.
+        BadConfig: an uncertified client (for the venue itself also one that nobody watched), the certificate or markets
+            of another venue, or a mode that is not traded in.
     """
     require_certified(certificate, profile, CLIENT_VERSION)
+    if isinstance(address, RealVenue) and not certificate.requests:
+        raise BadConfig(
+            f"nobody has watched what this client sends to {profile.venue}",
+            where=Where(field="requests"),
+            next_step=f"Run `copytrade certify --venue {profile.venue}`",
+        )
     if position_mode not in profile.position_modes:
         raise BadConfig(f"{profile.venue} is not traded in {position_mode} mode", where=Where(field="position_mode"))
     if markets is not None and markets.client.id != profile.ccxt_id:

@@ -63,7 +63,7 @@ class ErrorTable:
 
         A status of 5xx, 408, 418 or 429 proves nothing, whatever its body says: something on the way may have spoken.
         """
-        if answer.status >= 500 or answer.status in (408, 418, 429):
+        if proves_nothing(answer.status):
             return Unknown(why=f"http_{answer.status}", code=answer.code)
         rule = next((rule for rule in self.rules if rule.fits(answer)), None)
         if rule is None:
@@ -71,6 +71,11 @@ class ErrorTable:
         if rule.reason is None:
             return Exists(code=answer.code)
         return DefiniteReject(reason=rule.reason, code=answer.code, message=answer.message)
+
+
+def proves_nothing(status: int) -> bool:
+    """Whether an answer of this HTTP status may come from anything between us and the venue's order book."""
+    return status >= 500 or status in (408, 418, 429)
 
 
 def rejects(reason: RejectReason, *codes: str, basis: FactBasis = FactBasis.CLIENT) -> tuple[ErrorRule, ...]:

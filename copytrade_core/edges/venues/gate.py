@@ -13,7 +13,13 @@ from typing_extensions import override
 
 from copytrade_core.edges.venues.adapter import PAGE, OrderRequest, VenueAdapter
 from copytrade_core.edges.venues.gate_profile import EXPIRY_MS
-from copytrade_core.edges.venues.market_table import MarketTable, market_table, order_of, venue_market
+from copytrade_core.edges.venues.market_table import (
+    MarketTable,
+    in_quote_currency,
+    market_table,
+    order_of,
+    venue_market,
+)
 from copytrade_core.edges.venues.parse import (
     BadAnswer,
     Row,
@@ -28,6 +34,7 @@ from copytrade_core.edges.venues.parse import (
     plain,
     row_at,
     text,
+    text_or_none,
     ticks,
     whole_page,
 )
@@ -204,6 +211,8 @@ class GateAdapter(VenueAdapter):
 
 def _fill(row: Row, market: VenueMarket, table: MarketTable) -> VenueFill:
     size = number(row, "size")
+    if text_or_none(row, "point_fee") and number(row, "point_fee"):
+        in_quote_currency("points", market, "point_fee")
     return VenueFill(
         trade_id=text(row, "trade_id"),
         venue_order_id=text(row, "order_id"),

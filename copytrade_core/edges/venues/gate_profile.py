@@ -109,6 +109,9 @@ PROFILE = VenueProfile(
         VenueFact(name="cancel by client order id", value="DELETE orders/t-...", basis=FactBasis.DOCUMENTED),
         VenueFact(name="withdrawal right", value="a writable wallet in main_keys", basis=FactBasis.ASSUMED),
         VenueFact(name="leverage", value="cross margin, cross_leverage_limit", basis=FactBasis.DOCUMENTED),
+        VenueFact(name="minimums", value="order_size_min; no notional", basis=FactBasis.DOCUMENTED),
+        VenueFact(name="dead man", value="countdown_cancel_all; not used", basis=FactBasis.CLIENT),
+        VenueFact(name="fees", value="in the quote currency only; points are refused", basis=FactBasis.ASSUMED),
         VenueFact(name="stops", value="other orders with other ids: not used", basis=FactBasis.CLIENT),
     ),
 )

@@ -123,6 +123,20 @@ def order_of(unified: Row, table: MarketTable) -> VenueOrder:
     )
 
 
+def in_quote_currency(named: str | None, market: VenueMarket, field: str) -> None:
+    """Refuse a fee in anything but the market's quote currency; a venue that names none means that one.
+
+    Raises:
+        BadAnswer: it would have to be booked at a price that nobody told us.
+    """
+    if named not in (None, market.instrument.market.partition(":")[2]):
+        raise BadAnswer(
+            f"a fee in {named} cannot be booked",
+            where=Where(field=field),
+            next_step="Switch off paying fees in another currency for this account",
+        )
+
+
 def _not_negative(unified: Row, key: str) -> Decimal:
     # ccxt subtracts what is left from the amount, whatever the venue said.
     value = number(unified, key)

@@ -5,6 +5,8 @@ No proxy, no environment, no redirect, no retry. What is said over it is not kno
 
 from __future__ import annotations
 
+import io
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -14,12 +16,16 @@ import requests
 from requests.adapters import HTTPAdapter
 from typing_extensions import override
 from urllib3.connectionpool import HTTPConnectionPool
+from urllib3.exceptions import HTTPError, ReadTimeoutError
+from urllib3.response import BaseHTTPResponse
 
 from copytrade_core.model.errors import BadConfig, Where
 
 NOWHERE = ".invalid"
 """A name under which nothing can ever be found (RFC 2606): every host name of a client in loopback mode ends in it."""
 _POOL_CONNECTIONS = 4
+_NO_TIMEOUT_S = 60.0
+_PIECE = 65_536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +81,36 @@ class PinnedAdapter(HTTPAdapter):
         if self.watcher is not None:
             self.watcher(request)
         self.sent_count += 1
-        return super().send(request, stream=stream, timeout=timeout, verify=verify, cert=cert, proxies={})
+        ends_s = time.monotonic() + _total_s(timeout)
+        response = super().send(request, stream=True, timeout=timeout, verify=verify, cert=cert, proxies={})
+        if not stream:
+            _read_until(response, ends_s)
+        return response
+
+
+def _total_s(timeout: float | tuple[float | None, float | None] | None) -> float:
+    """How long an answer may take as a whole; `requests` itself waits so long for each piece of it."""
+    waits = timeout if isinstance(timeout, tuple) else (timeout,)
+    return sum(wait for wait in waits if wait is not None) or _NO_TIMEOUT_S
+
+
+def _read_until(response: requests.Response, ends_s: float) -> None:
+    """Read the body, but no longer than until then: a server that drips would hold a session for ever."""
+    raw: BaseHTTPResponse = response.raw
+    body = io.BytesIO()
+    try:
+        while piece := raw.read1(_PIECE, decode_content=True):
+            _ = body.write(piece)
+            if time.monotonic() > ends_s:
+                raw.close()
+                raise requests.ReadTimeout("the answer drips", request=response.request)
+    except ReadTimeoutError as error:
+        raise requests.ReadTimeout(error, request=response.request) from error
+    except HTTPError as error:
+        raise requests.ConnectionError(error, request=response.request) from error
+    raw.release_conn()
+    _ = body.seek(0)
+    response.raw = body
 
 
 class LoopbackAdapter(PinnedAdapter):

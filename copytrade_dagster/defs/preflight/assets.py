@@ -7,7 +7,6 @@ import dagster as dg
 
 from copytrade_dagster.defs.described import CODE_VERSION, DOCUMENT, OWNERS
 from copytrade_dagster.defs.preflight.tables import coverage_table, scenarios_table
-from copytrade_dagster.defs.sources.assets import episodes
 from copytrade_dagster.faults import explained
 from copytrade_dagster.lineage import materialised
 from copytrade_dagster.partitions import LEADS, VENUES
@@ -47,7 +46,7 @@ def venue_certificate(context: dg.AssetExecutionContext) -> dg.MaterializeResult
     kinds=DOCUMENT,
     code_version=CODE_VERSION,
     required_resource_keys={PLACE},
-    deps=[episodes, venue_certificate],
+    deps=[venue_certificate],
     description="Scenarios and seeded fault schedules with crashes, run through the real broker, judged at the venue.",
 )
 def preflight_result(context: dg.AssetExecutionContext, config: PreflightConfig) -> dg.MaterializeResult:
@@ -57,8 +56,8 @@ def preflight_result(context: dg.AssetExecutionContext, config: PreflightConfig)
 
     with explained():
         place = place_of(context)
-        found = run_preflight(
-            place, request_of(place, context.partition_key, **config.model_dump()), logged(context.log.info)
-        )
+        request = request_of(place, context.partition_key, **config.model_dump())
+        found = run_preflight(place, request, logged(context.log.info))
+    assert found.outcome is not None, "a whole preflight is stored"
     shown = {"coverage": coverage_table(found.payload), "scenarios": scenarios_table(found.payload)}
     return materialised(found.outcome.head("preflight_result"), found.outcome.metadata, shown=shown)

@@ -92,7 +92,7 @@ def position_row(**changes: object) -> dict[str, Any]:
 
 
 def named(asked: Asked) -> str:
-    return asked.params.get("clientOrderID", "")
+    return asked.params.get("clientOrderID") or asked.params.get("clientOrderId", "")
 
 
 def created(asked: Asked) -> Reply:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from collections.abc import Callable
@@ -35,6 +36,7 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
     delay_s: float = 0.0
     hang_up: bool = False
+    drips: bool = False
 
     def body(self) -> bytes:
         return json.dumps(self.payload).encode() if self.raw is None else self.raw
@@ -97,7 +99,11 @@ def handler_of(venue: ScriptedVenue) -> type[BaseHTTPRequestHandler]:
             for name, value in reply.headers.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(payload)
+            for piece in [payload[n : n + 1] for n in range(len(payload))] if reply.drips else [payload]:
+                with contextlib.suppress(OSError):
+                    self.wfile.write(piece)
+                    self.wfile.flush()
+                threading.Event().wait(0.05 if reply.drips else 0)
 
         do_GET = do_POST = do_DELETE = do_PUT = answer  # noqa: N815 (the server's names)
 

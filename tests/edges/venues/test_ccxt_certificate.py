@@ -12,6 +12,7 @@ import pytest
 from copytrade_core.edges.venues.catalogue import profile_of
 from copytrade_core.edges.venues.ccxt_broker import ccxt_broker
 from copytrade_core.edges.venues.certificate import (
+    SentRequest,
     certificate_from_json,
     certificate_json,
     installed_version,
@@ -19,7 +20,7 @@ from copytrade_core.edges.venues.certificate import (
 )
 from copytrade_core.edges.venues.certify import certificate_of
 from copytrade_core.edges.venues.stock_client import CLIENT_VERSION
-from copytrade_core.edges.venues.transport import Loopback
+from copytrade_core.edges.venues.transport import Loopback, RealVenue
 from copytrade_core.model.errors import BadConfig, BadInput
 from copytrade_core.model.venue import PositionMode, Venue
 from tests.edges.venues.scripted_venue import NOW_MS
@@ -74,6 +75,25 @@ def test_another_version_of_the_client_is_refused_whatever_the_certificate_says(
         require_certified(dataclasses.replace(certificate(), ccxt_version="9.9.9"), profile, "9.9.9")
     with pytest.raises(BadConfig, match=r"certify --venue bingx"):
         require_certified(certificate(), profile, "9.9.9")
+
+
+def test_the_venue_itself_is_not_spoken_to_before_what_is_sent_was_watched(credentials):
+    def at(address, made):
+        return ccxt_broker(
+            profile_of(Venue.BINGX),
+            credentials=credentials,
+            address=address,
+            certificate=made,
+            now_ms=lambda: NOW_MS,
+            timeout_s=1.0,
+            position_mode=PositionMode.HEDGE,
+        )
+
+    watched = SentRequest(call="hedge balance", method="GET", path="/x", params=())
+    with pytest.raises(BadConfig, match="requests"):
+        at(RealVenue(), certificate())
+    at(Loopback(base_url="http://127.0.0.1:9"), certificate()).close()
+    at(RealVenue(), dataclasses.replace(certificate(), requests=(watched,))).close()
 
 
 def test_a_profile_without_an_error_table_is_refused():

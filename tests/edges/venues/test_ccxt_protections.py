@@ -13,7 +13,7 @@ from copytrade_core.edges.venues.adapter import OrderRequest
 from copytrade_core.edges.venues.catalogue import profile_of
 from copytrade_core.edges.venues.credentials import Credentials
 from copytrade_core.edges.venues.stock_client import guarded_client, refuse_hidden_tries
-from copytrade_core.edges.venues.transport import Loopback
+from copytrade_core.edges.venues.transport import Loopback, RealVenue
 from copytrade_core.model.errors import BadConfig, BadInput
 from copytrade_core.model.intent import LimitStyle, StopStyle
 from copytrade_core.model.outcome import Accepted, CancelOutcome, DefiniteReject, RejectReason, Unavailable, Unknown
@@ -120,7 +120,7 @@ def test_an_order_is_looked_up_by_our_id_alone(scripted, broker_at):
     found = broker_at(scripted.base_url).order(BTC, ID)
     assert not isinstance(found, Unavailable)
     asked = scripted.sent("GET", bingx_script.ORDER)[0].params
-    assert asked["clientOrderID"] == ID
+    assert asked["clientOrderId"] == ID
     assert "orderId" not in asked
 
 
@@ -386,10 +386,13 @@ def test_the_stock_client_sends_bingx_no_window_at_all(scripted):
     assert "recvWindow" not in scripted.sent("POST", bingx_script.ORDER)[0].params
 
 
-def test_a_virtual_clock_that_stands_still_costs_no_waiting(scripted, broker_at):
-    bingx_script.script(scripted)
-    broker = broker_at(scripted.base_url)
-    assert [broker.balance() for _ in range(30)].count(broker.balance()) == 30
+@pytest.mark.parametrize(("address", "waits"), [(Loopback(base_url="http://127.0.0.1:9"), False), (RealVenue(), True)])
+def test_the_clients_own_brake_is_on_at_the_venue_and_off_on_a_virtual_clock(address, waits, credentials):
+    """ccxt's brake sleeps until `milliseconds` has moved on, which it never does while a virtual clock stands still."""
+    client = guarded_client(
+        profile_of(BINGX), address=address, credentials=credentials, now_ms=lambda: NOW_MS, timeout_s=1.0
+    )
+    assert client.stock.enableRateLimit is waits
 
 
 # --- markets ---------------------------------------------------------------------------------------------------------
@@ -401,6 +404,7 @@ def test_markets_cost_one_public_request_and_are_shared(venue, scripted, broker_
     first = broker_at(scripted.base_url, venue)
     assert BTC in first.markets()
     assert len(scripted.asked) == 1
+    assert first.loaded.client.has["fetchCurrencies"] is False
     assert not {"x-bx-apikey", "x-mbx-apikey", "key"} & set(scripted.asked[0].headers)
     second = broker_at(scripted.base_url, venue, markets=first.loaded)
     assert second.markets() is first.markets()

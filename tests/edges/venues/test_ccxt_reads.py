@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from copytrade_core.edges.venues.parse import fee_money, plain
+from copytrade_core.edges.venues.parse import BadAnswer, fee_money, number, plain
 from copytrade_core.model.outcome import Unavailable
 from copytrade_core.model.side import Side
 from copytrade_core.model.venue import (
@@ -144,6 +144,11 @@ def test_a_list_that_is_as_long_as_asked_for_proves_nothing(venue, scripted, bro
 
 
 @pytest.mark.parametrize("venue", Venue)
+def test_a_list_of_fills_that_may_be_cut_explains_nothing(venue, scripted, broker_at):
+    assert isinstance(fills(venue, scripted, broker_at, *({} for _ in range(1000))), Unavailable)
+
+
+@pytest.mark.parametrize("venue", Venue)
 def test_a_fill_is_read_exactly_and_its_fee_is_what_was_paid(venue, scripted, broker_at):
     (found,) = fills(venue, scripted, broker_at, {})
     assert found == VenueFill(
@@ -198,6 +203,8 @@ BAD_FILLS = [
     (BINGX, {"filledTime": "2026-01-01T08:00:00"}),
     (BINGX, {"filledTime": None}),
     (BINGX, {"side": "UP"}),
+    (BINGX, {"currency": "BTC"}),
+    (GATE, {"point_fee": "0.1"}),
     (GATE, {"price": "30000.05"}),
     (GATE, {"size": "0.5"}),
     (GATE, {"fee": "NaN"}),
@@ -332,3 +339,9 @@ def test_a_fee_is_never_understated():
 )
 def test_decimals_are_spoken_plainly(value, shown):
     assert plain(Decimal(value)) == shown
+
+
+@pytest.mark.parametrize("value", ["NaN", "sNaN", "Infinity", "-inf", "x", "", None, "null", True])
+def test_what_is_no_finite_number_is_a_bad_answer(value):
+    with pytest.raises(BadAnswer, match="price"):
+        number({"price": value}, "price")

@@ -8,6 +8,9 @@ from collections.abc import Iterator
 import pytest
 from pydantic import SecretStr
 
+from copytrade_core.edges.standins.binance_usdm_errors import BINANCE_ERRORS
+from copytrade_core.edges.standins.bingx_errors import INVALID, REFUSED, InvalidRequest
+from copytrade_core.edges.standins.gate_errors import GATE_ERRORS
 from copytrade_core.edges.standins.venue_control import ChangeKey, FlipMode, ForeignOrder, ForeignPosition
 from copytrade_core.edges.standins.venue_server import VenueServerConfig, VenueStandin, running_venue
 from copytrade_core.edges.standins.venue_setup import KeySetup, MarketSetup, VenueSetup, fake_key
@@ -15,6 +18,7 @@ from copytrade_core.edges.venues.catalogue import profile_of
 from copytrade_core.edges.venues.ccxt_broker import CcxtBroker, ccxt_broker
 from copytrade_core.edges.venues.certify import certificate_of, certify
 from copytrade_core.edges.venues.credentials import Credentials
+from copytrade_core.edges.venues.envelope import VenueAnswer
 from copytrade_core.edges.venues.request_capture import Specimen
 from copytrade_core.edges.venues.transport import Loopback
 from copytrade_core.model.intent import LimitStyle
@@ -33,6 +37,7 @@ from copytrade_core.model.units import Ticks
 from copytrade_core.model.venue import PositionMode, Venue, VenueOrder, VenueOrderStatus
 from copytrade_core.virtual_exchange.faults import VenueFault, VenueFaultKind
 from copytrade_core.virtual_exchange.venue_ask import VenueCall
+from copytrade_core.virtual_exchange.venue_rules import VenueRule
 from tests.edges.venues.scripted_venue import NOW_MS
 from tests.edges.venues.venue_orders import BTC, ID, an_order
 
@@ -315,3 +320,25 @@ def test_the_stand_ins_are_sent_what_was_certified(standin, facts):
     missing = [row for row in stored if row not in sent]
     # Here something is open and held, so that nothing has to be proved empty.
     assert {row[0].partition(" ")[2] for row in missing} <= {"open_orders", "positions", "position"}
+
+
+WORDS = {BINGX: REFUSED, GATE: GATE_ERRORS, BINANCE: BINANCE_ERRORS}
+NOT_OF_A_SUBMIT = {
+    *(VenueRule.UNKNOWN_ORDER, VenueRule.ORDER_NOT_OPEN, VenueRule.MODE_CHANGE_WITH_EXPOSURE, VenueRule.BAD_LEVERAGE),
+    # An order that waits for a trigger is asked of BingX only.
+    VenueRule.WOULD_TRIGGER,
+}
+
+
+@pytest.mark.parametrize("venue", Venue)
+@pytest.mark.parametrize("rule", [rule for rule in VenueRule if rule not in NOT_OF_A_SUBMIT])
+def test_every_refusal_that_a_venue_is_known_to_word_is_understood(venue, rule):
+    """A code without a line in the table would be right but slow: the order is looked for until its window ends."""
+    said = WORDS[venue][rule]
+    sentence = INVALID[InvalidRequest.SIDE_IN_ONE_WAY_MODE].message
+    answer = VenueAnswer(status=said.status, code=said.code, message=said.message.replace("{sentence}", sentence))
+    outcome = profile_of(venue).errors.outcome(answer)
+    if rule is VenueRule.DUPLICATE_CLIENT_ID:
+        assert outcome == Exists(code=said.code)
+    else:
+        assert isinstance(outcome, DefiniteReject), outcome

@@ -207,7 +207,7 @@ def test_only_the_code_for_no_such_order_is_an_absence(venue, code, scripted, br
     broker = broker_at(scripted.base_url, venue)
     scripted.on("GET", order_url(venue), refusal(venue, code, "x"))
     assert broker.order(BTC, ID) == Absent()
-    for status in (500, 503):
+    for status in (429, 500, 503):
         scripted.on("GET", order_url(venue), Reply(refusal(venue, code, "x").payload, status=status))
         assert isinstance(broker.order(BTC, ID), Unavailable)
     for bad in (Reply(status=404, raw=b"x"), Reply(hang_up=True), Reply(status=404, payload={})):

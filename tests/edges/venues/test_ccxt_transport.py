@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from urllib.parse import urlsplit
 
 import ccxt
@@ -118,3 +119,23 @@ def test_a_failed_submit_is_sent_once(venue, failure, scripted: ScriptedVenue, b
     scripted.on("POST", ORDER_PATH[venue], failure)
     assert isinstance(broker.submit(an_order()), Unknown)
     assert len(scripted.sent("POST", ORDER_PATH[venue])) == 1
+
+
+def test_a_failed_read_is_asked_once_too(scripted: ScriptedVenue, broker_at):
+    bingx_script.script(scripted)
+    broker = broker_at(scripted.base_url)
+    broker.markets()
+    scripted.on("GET", bingx_script.BALANCE, Reply(hang_up=True))
+    assert isinstance(broker.balance(), Unavailable)
+    assert len(scripted.sent("GET", bingx_script.BALANCE)) == 1
+
+
+def test_an_answer_that_drips_ends_with_the_time_out(scripted: ScriptedVenue, broker_at):
+    bingx_script.script(scripted)
+    broker = broker_at(scripted.base_url, timeout_s=0.3)
+    broker.markets()
+    slow = Reply({"code": 0, "msg": "x" * 200, "data": {"order": {"orderId": 1}}}, drips=True)
+    scripted.on("POST", bingx_script.ORDER, slow)
+    began = time.monotonic()
+    assert broker.submit(an_order()) == Unknown(why="request timeout", code="")
+    assert time.monotonic() - began < 3.0, "it would take ten seconds and more"
