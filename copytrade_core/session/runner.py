@@ -12,7 +12,7 @@ from copytrade_core.flow import Desk, FlowState, fresh_state
 from copytrade_core.ledger.post import opened_book
 from copytrade_core.model.alert import Alert, AlertKind
 from copytrade_core.model.broker import Broker
-from copytrade_core.model.event import AFTER_BLOCKED_ADD, Event, OrderNotPlaced, OrderRejected
+from copytrade_core.model.event import AFTER_BLOCKED_ADD, Event, FundingPaid, OrderNotPlaced, OrderRejected
 from copytrade_core.model.intent import IntentKind
 from copytrade_core.model.order_row import OrderRow, OrderState
 from copytrade_core.model.outcome import Accepted, DefiniteReject, Exists, RejectReason, Unknown
@@ -121,6 +121,11 @@ class Runner:
         return self._memory.cursor
 
     @property
+    def changes_count(self) -> int:
+        """How many steps have changed something."""
+        return self._memory.changes_count
+
+    @property
     def settled(self) -> bool:
         """Whether nothing is on its way: no order waits to leave, is unknown, or is a market order without its end."""
         return all(row.state is OrderState.OPEN and not row.cancel_wanted for row in self._memory.live)
@@ -168,6 +173,16 @@ class Runner:
     def tell(self, event: Event, *, cursor: str = "") -> None:
         """Tell the strategy what happened, and journal what it wishes."""
         self._memory.tell(event, self._desk, cursor=cursor)
+
+    def reach(self, cursor: str) -> None:
+        """The feed has come to a place; the next commit of anything carries it, so that a restart knows."""
+        self._memory.reach(cursor)
+
+    def fund(self, event: FundingPaid) -> None:
+        """Post one funding payment, once for ever."""
+        funding_id = f"funding|{event.episode_id}|{event.time_ms}"
+        if not self._memory.has_posted(funding_id):
+            self._memory.tell(event, self._desk, fill_id=funding_id)
 
     def pump(self) -> None:
         """One pass: find out, take back, send. What is learned is told to the strategy at once."""
