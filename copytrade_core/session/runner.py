@@ -41,6 +41,9 @@ _ALARMING = {
 }
 """Rejects after which no other entry can succeed: they stop new orders and call a person."""
 
+_PERHAPS_FLAT = (RejectReason.NO_POSITION, RejectReason.REDUCE_ONLY)
+"""Rejects of a close that a venue may give when there is nothing to close; whether that is so, its books say."""
+
 
 class Runner:
     """One session's way to one account.
@@ -292,9 +295,10 @@ class Runner:
             self._panel.stop_new_orders(f"{outcome.reason} {outcome.code}")
             self._memory.alert(alarming, order.market, f"{outcome.reason} {outcome.code}: {outcome.message}")
         if order.kind is IntentKind.CLOSE:
-            if outcome.reason is RejectReason.NO_POSITION:
+            if outcome.reason in _PERHAPS_FLAT:
                 self._ledger_check.explain_vanished(order.market, order.side)
-            else:
+            still_held = order.episode_id in self._memory.state.book.holdings
+            if outcome.reason is not RejectReason.NO_POSITION and still_held:
                 self._memory.alert(AlertKind.CLOSE_NOT_PLACED, order.episode_id, f"{outcome.code}: {outcome.message}")
 
     def _now(self) -> int:

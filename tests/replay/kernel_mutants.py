@@ -12,8 +12,25 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 REPLAY = "copytrade_core/replay"
+SERVE = """
+import os, sys
+import msgspec, numba, numpy, polars
+for line in sys.stdin:
+    seeds, folder = line.rstrip().split(" ", 1)
+    child = os.fork()
+    if not child:
+        os.chdir(folder)
+        sys.path.insert(0, folder)
+        from tests.replay.kernel_mutants import main
+        main(int(seeds))
+        sys.stdout.flush()
+        os._exit(0)
+    print("ended", os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,24 +194,50 @@ def planted(root: Path, folder: Path, mutant: Mutant | None) -> Path:
     return folder
 
 
-def hunt(folder: Path, seeds: int, *, compiled: bool) -> tuple[str, str] | None:
-    """The first case on which the planted engine differs: its name and the difference in words.
+class Hunter:
+    """A process that has loaded what every hunt needs and forks a child for each: loading it takes as long as hunting.
 
-    Interpreted (numba's own switch) a fault shows without the seconds that compiling takes.
+    Interpreted (numba's own switch) a fault shows without the seconds that compiling takes. Use as a context.
     """
-    environment = {**os.environ, "PYTHONPATH": str(folder), "NUMBA_DISABLE_JIT": "0" if compiled else "1"}
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.replay.kernel_mutants", str(seeds)],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    found = json.loads(done.stdout.splitlines()[-1])
-    assert Path(found["sweep"]).parent == folder / REPLAY, "another engine was loaded"
-    return None if found["case"] is None else (found["case"], found["difference"])
+
+    def __init__(self, *, compiled: bool) -> None:
+        self._environment = {**os.environ, "NUMBA_DISABLE_JIT": "0" if compiled else "1"}
+
+    def __enter__(self) -> Self:
+        # Not started in the checkout: the child's first place to look for the engine is the folder it is given.
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", SERVE],
+            cwd=Path(sys.executable).parent,
+            env=self._environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.stdout.close()
+        _ = self._process.wait(timeout=30)
+
+    def hunt(self, folder: Path, seeds: int) -> tuple[str, str] | None:
+        """The first case on which the planted engine differs: its name and the difference in words."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(f"{seeds} {folder}\n")
+        self._process.stdin.flush()
+        said: list[str] = []
+        while not (line := self._process.stdout.readline()).startswith("ended "):
+            assert line, "the hunter died"
+            said.append(line)
+        assert line == "ended 0\n", f"the hunt failed: {line}"
+        found = json.loads(said[-1])
+        assert Path(found["sweep"]).parent == folder / REPLAY, "another engine was loaded"
+        return None if found["case"] is None else (found["case"], found["difference"])
 
 
 def main(seeds: int) -> None:

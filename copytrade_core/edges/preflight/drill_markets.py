@@ -44,8 +44,8 @@ def _market(name: str, symbol: str, *, tick: str, step: str, first: str) -> Dril
     return DrillMarket(instrument=instrument, symbol=symbol, first_price=Ticks(int(Decimal(first) / Decimal(tick))))
 
 
-FIRST_MARKET = Market("SOL/USDT:USDT")
+FIRST_MARKET, SECOND_MARKET = Market("SOL/USDT:USDT"), Market("ETH/USDT:USDT")
 MARKETS: Mapping[Market, DrillMarket] = {
     FIRST_MARKET: _market("SOL/USDT:USDT", "SOL-USDT", tick="0.01", step="0.001", first="150"),
-    Market("ETH/USDT:USDT"): _market("ETH/USDT:USDT", "ETH-USDT", tick="0.01", step="0.0001", first="3000"),
+    SECOND_MARKET: _market("ETH/USDT:USDT", "ETH-USDT", tick="0.01", step="0.0001", first="3000"),
 }

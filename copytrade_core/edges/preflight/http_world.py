@@ -13,7 +13,7 @@ from copytrade_core.edges.preflight.drill_markets import CASH, MARKETS, START_MS
 from copytrade_core.edges.preflight.schedule import Schedule
 from copytrade_core.edges.preflight.story import ForeignAct, ForeignKind
 from copytrade_core.edges.preflight.venue_ledger import LedgerFill, LedgerOrder, LedgerPosition, VenueLedger
-from copytrade_core.edges.preflight.world import FOREIGN_STEPS, Place, World, price_paths, stranger_price
+from copytrade_core.edges.preflight.world import FOREIGN_STEPS, Place, World, own_id, price_paths, stranger_price
 from copytrade_core.edges.standins.venue_control import FlipMode, ForeignOrder, ForeignPosition, VenueControl
 from copytrade_core.edges.standins.venue_ledger import OrderLine
 from copytrade_core.edges.standins.venue_process import venue_process
@@ -32,8 +32,6 @@ from copytrade_core.virtual_exchange.faults import VenueFaultKind
 from copytrade_core.virtual_exchange.venue_ask import VenueCall
 from copytrade_core.virtual_exchange.venue_rules import Basis
 
-ID_PREFIX = {Venue.GATE: "t-"}
-"""What a venue's broker writes before an id of ours."""
 TIMEOUT_S = 0.25
 """How long the client waits for a byte: real time, so it is short."""
 
@@ -181,7 +179,7 @@ class HttpWorld(World):
         told = self._stage.control.ledger()
         self._met = tuple((VenueFaultKind(line.kind), VenueCall(line.call)) for line in told.faults_met)
         return VenueLedger(
-            orders=tuple(_order(line, ID_PREFIX.get(self._stage.venue, "")) for line in told.orders),
+            orders=tuple(_order(line, self._stage.venue) for line in told.orders),
             fills=tuple(
                 LedgerFill(
                     venue_order_id=fill.venue_order_id,
@@ -209,9 +207,9 @@ class HttpWorld(World):
         )
 
 
-def _order(line: OrderLine, prefix: str) -> LedgerOrder:
+def _order(line: OrderLine, venue: Venue) -> LedgerOrder:
     return LedgerOrder(
-        client_order_id=None if line.client_order_id is None else line.client_order_id.removeprefix(prefix),
+        client_order_id=own_id(line.client_order_id, venue),
         venue_order_id=line.venue_order_id,
         market=line.market,
         buys=line.buys,

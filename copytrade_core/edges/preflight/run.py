@@ -27,16 +27,11 @@ from copytrade_core.virtual_exchange.faults import VenueFault
 from copytrade_core.virtual_exchange.venue_rule_sets import BINANCE, BINGX, GATE
 from copytrade_core.virtual_exchange.venue_rules import VenueRules
 
-RULES: dict[Venue, VenueRules] = {
-    Venue.BINGX: BINGX,
-    # Over HTTP Gate's broker writes the prefix that Gate asks of an id; in process nobody does.
-    Venue.GATE: replace(GATE, id_pattern=r"[A-Za-z0-9_.-]{1,28}"),
-    Venue.BINANCE: BINANCE,
-}
-"""What each venue's engine keeps to in process."""
+RULES: dict[Venue, VenueRules] = {Venue.BINGX: BINGX, Venue.GATE: GATE, Venue.BINANCE: BINANCE}
+"""What each venue's engine keeps to."""
 IN_PROCESS, HTTP = "in_process", "http"
-SHRUNK_MAX = 3
-"""How many failing drills are made small: the first ones say enough, and shrinking takes hundreds of drills."""
+SHRUNK_MAX = 1
+"""How many failing drills are made small: the first one says enough, and shrinking takes a hundred drills."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

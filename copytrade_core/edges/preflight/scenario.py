@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from copytrade_core.edges.preflight.drill_markets import FIRST_MARKET, MARKETS, START_MS
+from copytrade_core.edges.preflight.drill_markets import FIRST_MARKET, MARKETS, SECOND_MARKET, START_MS
 from copytrade_core.edges.preflight.drill_policies import FOLLOW_LADDER
 from copytrade_core.edges.preflight.observers import CrashPoint
 from copytrade_core.edges.preflight.record import DrillRecord
@@ -51,44 +51,6 @@ class Expectation:
     reasons: frozenset[str]
 
 
-def no_faults(_venue: Venue) -> tuple[VenueFault, ...]:
-    """Nothing goes wrong at the venue."""
-    return ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scenario:
-    """One named scenario; `why` is what it shows.
-
-    `under_a_new_id` is what is expected where an id is not sent again after its absence was proved; None: the same.
-    """
-
-    name: str
-    why: str
-    expected: Expectation
-    under_a_new_id: Expectation | None = None
-    faults: Callable[[Venue], tuple[VenueFault, ...]] = no_faults
-    policy: PolicySpec = FOLLOW_LADDER
-    crashes: tuple[CrashPoint, ...] = ()
-    downtime_ms: int = 0
-    controls: tuple[ControlChange, ...] = ()
-    foreign: tuple[ForeignAct, ...] = ()
-    silences: tuple[Silence, ...] = ()
-
-    def schedule(self, venue: Venue) -> Schedule:
-        """The scenario as a schedule in a venue's own words."""
-        story = usual_story(self.policy)
-        story = replace(story, controls=self.controls, foreign=self.foreign, silences=self.silences)
-        return Schedule(
-            name=self.name,
-            seed=None,
-            story=story,
-            faults=self.faults(venue),
-            crashes=self.crashes,
-            downtime_ms=self.downtime_ms,
-        )
-
-
 def at_ms(seconds: float) -> int:
     """So many seconds after the first moment."""
     return START_MS + round(seconds * 1_000)
@@ -113,6 +75,52 @@ def usual_story(policy: PolicySpec) -> Story:
         silences=(),
         spaced=False,
     )
+
+
+def tight_story(policy: PolicySpec) -> Story:
+    """The usual trade, and another in the second market right after it; the gross cap has room for one of them."""
+    usual = usual_story(policy)
+    visit = Visit(market=SECOND_MARKET, side=Side.LONG, opens_ms=at_ms(CLOSES_S + 10), closes_ms=at_ms(CLOSES_S + 200))
+    return replace(usual, cap_ratio_ppm=1_020_000, told=(*usual.told, *told_of(visit, usual.points)))
+
+
+def no_faults(_venue: Venue) -> tuple[VenueFault, ...]:
+    """Nothing goes wrong at the venue."""
+    return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """One named scenario; `why` is what it shows.
+
+    `under_a_new_id` is what is expected where an id is not sent again after its absence was proved; None: the same.
+    """
+
+    name: str
+    why: str
+    expected: Expectation
+    under_a_new_id: Expectation | None = None
+    faults: Callable[[Venue], tuple[VenueFault, ...]] = no_faults
+    policy: PolicySpec = FOLLOW_LADDER
+    crashes: tuple[CrashPoint, ...] = ()
+    downtime_ms: int = 0
+    controls: tuple[ControlChange, ...] = ()
+    foreign: tuple[ForeignAct, ...] = ()
+    silences: tuple[Silence, ...] = ()
+    story: Callable[[PolicySpec], Story] = usual_story
+
+    def schedule(self, venue: Venue) -> Schedule:
+        """The scenario as a schedule in a venue's own words."""
+        story = self.story(self.policy)
+        story = replace(story, controls=self.controls, foreign=self.foreign, silences=self.silences)
+        return Schedule(
+            name=self.name,
+            seed=None,
+            story=story,
+            faults=self.faults(venue),
+            crashes=self.crashes,
+            downtime_ms=self.downtime_ms,
+        )
 
 
 def unmet(scenario: Scenario, record: DrillRecord) -> tuple[str, ...]:

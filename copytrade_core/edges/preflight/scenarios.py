@@ -8,7 +8,7 @@ from copytrade_core.edges.preflight.drawn_faults import refusal
 from copytrade_core.edges.preflight.drill_markets import FIRST_MARKET
 from copytrade_core.edges.preflight.drill_policies import FOLLOW_BRAKED
 from copytrade_core.edges.preflight.observers import CrashPoint
-from copytrade_core.edges.preflight.scenario import Expectation, Scenario, at_ms
+from copytrade_core.edges.preflight.scenario import Expectation, Scenario, at_ms, tight_story
 from copytrade_core.edges.preflight.story import Control, ControlChange, Feed, ForeignAct, ForeignKind, Silence
 from copytrade_core.edges.preflight.world import FOREIGN_STEPS
 from copytrade_core.model.alert import AlertKind
@@ -239,6 +239,17 @@ SCENARIOS: tuple[Scenario, ...] = (
             VenueFault(kind=VenueFaultKind.GARBAGE, call=VenueCall.POSITION, nth=3, count=8),
         ),
         expected=_expect(alerts=(AlertKind.VENUE_UNAVAILABLE,)),
+    ),
+    Scenario(
+        name="unanswered_cancel",
+        why="a rung that was taken back and may still fill uses up the caps until its end is known",
+        story=tight_story,
+        faults=_always(VenueFault(kind=VenueFaultKind.LOST, call=VenueCall.CANCEL, nth=1, count=8)),
+        expected=_expect(
+            {"base": (F, F), "rung1": (F, C), "rung2": (C, C), "source_close": (F, F)},
+            dict.fromkeys(ONCE, 2),
+            reasons=("notional_gross",),
+        ),
     ),
     Scenario(
         name="revoked_key",

@@ -64,13 +64,12 @@ def planned(seed: int, policies: tuple[PolicySpec, ...], *, venue: Venue, hedge:
         rng = np.random.default_rng((2, seed, attempt))
         story = draw_story(seed + attempt * 1_000_003, policies, hedge=hedge)
         calm = plain(story, name=f"seed {seed}", seed=seed)
-        trace = rehearse(calm)
+        trace = calm_trace = rehearse(calm)
         interrupted = calm
         if cell.state is SessionState.RECOVERING:
             interrupted = replace(calm, crashes=_crashes(rng, trace, after=0), downtime_ms=_downtime(rng))
-            places = _places(rehearse(interrupted), cell)
-        else:
-            places = _places(trace, cell)
+            trace = rehearse(interrupted)
+        places = _places(trace, cell)
         if not places and attempt < STORIES_MAX - 1:
             continue
         if not places:
@@ -80,7 +79,7 @@ def planned(seed: int, policies: tuple[PolicySpec, ...], *, venue: Venue, hedge:
             interrupted = replace(calm, crashes=_crashes(rng, trace, after=place.step), downtime_ms=_downtime(rng))
         struck = drawn_fault(rng, cell.fault, cell.call, place.nth, venue=venue)
         faults = (struck, *_faults(rng, trace, after=place, venue=venue))
-        crashed = replace(calm, crashes=_crashes(rng, trace, after=0)) if story.spaced else None
+        crashed = replace(calm, crashes=_crashes(rng, calm_trace, after=0)) if story.spaced else None
         return Planned(faulted=replace(interrupted, faults=faults), crashed=crashed, calm=calm, cell=cell)
     raise AssertionError("the last story is always taken")
 

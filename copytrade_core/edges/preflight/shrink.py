@@ -1,14 +1,18 @@
-"""Makes a failing schedule small: what can be left out while it still fails is left out, one thing at a time."""
+"""Makes a failing schedule small: what can be left out while it still fails is left out, large pieces first."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from copytrade_core.edges.preflight.schedule import Schedule
 
-TRIES_MAX = 400
+TRIES_MAX = 150
 """How many smaller schedules are tried at most."""
+_OF_SCHEDULE = ("crashes", "faults")
+_OF_STORY = ("foreign", "controls", "silences", "points", "told")
+Part = tuple[Any, ...]
 
 
 def shrink(schedule: Schedule, fails: Callable[[Schedule], bool]) -> Schedule:
@@ -18,34 +22,52 @@ def shrink(schedule: Schedule, fails: Callable[[Schedule], bool]) -> Schedule:
         schedule: one that fails.
         fails: whether a schedule still shows the fault (the same invariant, not just any).
     """
-    tries = 0
-    shrunk = True
-    while shrunk and tries < TRIES_MAX:
-        shrunk = False
-        for smaller in _smaller(schedule):
-            tries += 1
-            if fails(smaller):
-                schedule, shrunk = smaller, True
-                break
-            if tries >= TRIES_MAX:
-                break
+    tries = _Tries(fails)
+    before = None
+    while schedule != before and tries.left:
+        before = schedule
+        for name in (*_OF_SCHEDULE, *_OF_STORY):
+            schedule = _without_pieces(schedule, name, tries)
+        if schedule.downtime_ms and tries.fails(replace(schedule, downtime_ms=0)):
+            schedule = replace(schedule, downtime_ms=0)
     return schedule
 
 
-def _smaller(schedule: Schedule) -> Iterator[Schedule]:
-    """Every schedule with one thing less, the largest steps first."""
-    story = schedule.story
-    episodes = sorted({told.event.episode.episode_id for told in story.told})
-    for episode_id in episodes if len(episodes) > 1 else ():
-        left = tuple(told for told in story.told if told.event.episode.episode_id != episode_id)
-        yield replace(schedule, story=replace(story, told=left))
-    for part in ("faults", "crashes"):
-        values = getattr(schedule, part)
-        for index in range(len(values)):
-            yield replace(schedule, **{part: values[:index] + values[index + 1 :]})
-    for part in ("controls", "foreign", "silences", "points", "told"):
-        values = getattr(story, part)
-        for index in reversed(range(len(values))):
-            yield replace(schedule, story=replace(story, **{part: values[:index] + values[index + 1 :]}))
-    if schedule.downtime_ms:
-        yield replace(schedule, downtime_ms=0)
+class _Tries:
+    """The question, asked a bounded number of times; after that nothing fails any more."""
+
+    def __init__(self, fails: Callable[[Schedule], bool]) -> None:
+        self._fails = fails
+        self.left = TRIES_MAX
+
+    def fails(self, schedule: Schedule) -> bool:
+        if not self.left:
+            return False
+        self.left -= 1
+        return self._fails(schedule)
+
+
+def _without_pieces(schedule: Schedule, name: str, tries: _Tries) -> Schedule:
+    """The schedule with as little of one part as still fails: all of it is left out first, then halves, then each."""
+    size = len(_part(schedule, name))
+    while size:
+        at = 0
+        while at < len(_part(schedule, name)):
+            part = _part(schedule, name)
+            smaller = _with(schedule, name, part[:at] + part[at + size :])
+            if tries.fails(smaller):
+                schedule = smaller
+            else:
+                at += size
+        size //= 2
+    return schedule
+
+
+def _part(schedule: Schedule, name: str) -> Part:
+    return getattr(schedule if name in _OF_SCHEDULE else schedule.story, name)
+
+
+def _with(schedule: Schedule, name: str, part: Part) -> Schedule:
+    if name in _OF_SCHEDULE:
+        return replace(schedule, **{name: part})
+    return replace(schedule, story=replace(schedule.story, **{name: part}))

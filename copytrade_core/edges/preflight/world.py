@@ -16,7 +16,7 @@ from copytrade_core.model.instrument import Market
 from copytrade_core.model.intent import LimitStyle, MarketStyle
 from copytrade_core.model.side import Side
 from copytrade_core.model.units import Steps, Ticks
-from copytrade_core.model.venue import PositionMode
+from copytrade_core.model.venue import PositionMode, Venue
 from copytrade_core.virtual_exchange.faults import VenueFault, VenueFaultBook, VenueFaultKind
 from copytrade_core.virtual_exchange.feeds import ScriptedPath
 from copytrade_core.virtual_exchange.venue_ask import EngineOrder, PlaceAsk, VenueCall
@@ -28,6 +28,8 @@ FOREIGN_STEPS = Steps(70)
 TIMEOUT_MS = 1_000
 FAR_BELOW_PERCENT, FAR_ABOVE_PERCENT = 60, 160
 """Where a stranger's order rests: out of reach of every story's prices."""
+ID_PREFIX = {Venue.GATE: "t-"}
+"""What a venue's broker writes before an id of ours."""
 Place = tuple[Market, Side]
 
 
@@ -67,6 +69,11 @@ class World(ABC):
     @abstractmethod
     def ledger(self) -> VenueLedger:
         """The venue's own record."""
+
+
+def own_id(client_order_id: str | None, venue: Venue) -> str | None:
+    """A venue's client id as we know it."""
+    return None if client_order_id is None else client_order_id.removeprefix(ID_PREFIX.get(venue, ""))
 
 
 def price_paths(points: tuple[Point, ...]) -> dict[Market, list[tuple[int, Ticks]]]:
@@ -184,17 +191,15 @@ class InProcessWorld(World):
 
     @override
     def filled_by_order(self) -> Mapping[str, int]:
-        return {
-            order.client_order_id: int(order.filled)
-            for order in self._engine.all_orders()
-            if order.client_order_id is not None and order.filled
-        }
+        venue = self._engine.rules.venue
+        filled = {own_id(order.client_order_id, venue): int(order.filled) for order in self._engine.all_orders()}
+        return {client_order_id: steps for client_order_id, steps in filled.items() if client_order_id and steps}
 
     @override
     def ledger(self) -> VenueLedger:
         engine = self._engine
         return VenueLedger(
-            orders=tuple(_ledger_order(order) for order in engine.all_orders()),
+            orders=tuple(_ledger_order(order, engine.rules.venue) for order in engine.all_orders()),
             fills=tuple(
                 LedgerFill(
                     venue_order_id=fill.venue_order_id,
@@ -208,7 +213,7 @@ class InProcessWorld(World):
             ),
             positions=tuple(
                 LedgerPosition(market=each.market, side=each.side, quantity=each.quantity)
-                for each in engine.positions()
+                for each in engine.all_positions()
             ),
             cash=engine.cash,
             assumed_rules=tuple(
@@ -218,9 +223,9 @@ class InProcessWorld(World):
         )
 
 
-def _ledger_order(order: EngineOrder) -> LedgerOrder:
+def _ledger_order(order: EngineOrder, venue: Venue) -> LedgerOrder:
     return LedgerOrder(
-        client_order_id=order.client_order_id,
+        client_order_id=own_id(order.client_order_id, venue),
         venue_order_id=order.venue_order_id,
         market=order.market,
         buys=order.buys,

@@ -32,8 +32,6 @@ from copytrade_core.promotion.facts import PreflightFacts
 __all__ = ["PreflightProgress", "PreflightRequest", "PreflightRun", "run_preflight"]
 
 FIRST_SEED = 0
-HTTP_EVERY = 10
-"""Every so many-th seed also runs over HTTP: the code is the same, and a drill over HTTP costs a hundred times more."""
 DUPLICATES = (Invariant.ONE_ORDER_PER_INTENT, Invariant.JOURNAL_FIRST, Invariant.NO_BLIND_RESEND)
 RESTARTS = (Invariant.RESTART_CHANGES_NOTHING, Invariant.UNKNOWN_RESOLVED_OR_HALTED)
 LEAD_ID = re.compile(r"[0-9]{6,24}", re.ASCII)
@@ -120,7 +118,7 @@ def _plan(place: Workplace, request: PreflightRequest, policy: PolicySpec) -> Pr
         code_version=place.code_version,
         first_seed=FIRST_SEED if request.seed is None else request.seed,
         seeds_count=1 if one_seed else 0 if one_scenario else count,
-        http_every=1 if one_seed else HTTP_EVERY,
+        http_every=1,
         scenarios=scenarios,
         injected=request.injected,
     )

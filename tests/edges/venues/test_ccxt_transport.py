@@ -43,6 +43,22 @@ def test_no_host_name_of_a_client_on_loopback_can_be_resolved(venue, credentials
     assert [urlsplit(url).path for url in urls] == paths, "the logical paths are the client's own"
 
 
+def test_binance_maps_its_errors_by_the_same_table_on_loopback(credentials):
+    """Its client compares the URL with its host name; with other names only, ten of its codes mean something else."""
+    client = guarded_client(
+        profile_of(Venue.BINANCE),
+        address=Loopback(base_url="http://127.0.0.1:9"),
+        credentials=credentials,
+        now_ms=lambda: NOW_MS,
+        timeout_s=1.0,
+    ).stock
+    stock = ccxt.binanceusdm()
+    for one in (client, stock):
+        table = one.get_exceptions_by_url(one.urls["api"]["fapiPrivate"] + "/order", "exact")
+        assert table == stock.exceptions["linear"]["exact"]
+        assert len(table) > 50
+
+
 def test_every_name_ends_at_the_stand_in_and_nothing_else_is_let_out(scripted):
     scripted.on("GET", "/x", Reply({}))
     session, adapter = pinned_session(Loopback(base_url=scripted.base_url), ())

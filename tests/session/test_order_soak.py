@@ -1,0 +1,56 @@
+"""The long run of the order path: ten thousand seeds, hundreds over HTTP, every planted fault. `make soak`."""
+
+from __future__ import annotations
+
+import pytest
+
+from copytrade_core.model.venue import Venue
+from tests.session.order_mutants import MUTANTS
+from tests.session.reliability import (
+    as_markdown,
+    figures,
+    many_seeds,
+    over_http,
+    stops,
+    survivors,
+    tallied,
+    timed,
+    write,
+)
+
+SILENCE = {"stop_to_silence_p50_ms": 1.5, "stop_to_silence_p99_ms": 3.0}
+SEEDS, HTTP_DRILLS, ELSEWHERE, HUNTED, STOPS = 10_000, 300, 300, 400, 60
+
+
+@pytest.mark.soak
+def test_ten_thousand_seeds_break_nothing_and_every_planted_fault_is_found(project_root, tmp_path):
+    in_process, took_s = timed(lambda: many_seeds(Venue.BINGX, 0, SEEDS))
+    elsewhere = [many_seeds(venue, 50_000, ELSEWHERE) for venue in (Venue.GATE, Venue.BINANCE)]
+    http = over_http(Venue.BINGX, 100_000, HTTP_DRILLS)
+    for venue in (Venue.GATE, Venue.BINANCE):
+        http.join(over_http(venue, 100_000, HTTP_DRILLS // 10))
+    lost = survivors(project_root, tmp_path / "mutants", HUNTED)
+    (tmp_path / "stops").mkdir()
+    found = figures(in_process, http, lost, stops(tmp_path / "stops", STOPS), took_s=took_s)
+    write(project_root, found)
+    print(as_markdown(found))
+    assert [each.failures for each in (in_process, *elsewhere, http)] == [[], [], [], []]
+    assert lost == [], "planted faults that no drill shows"
+    assert found["cells_required_empty"] == 0
+    assert found["stop_to_silence_p99_ms"] <= 1_000
+    print(f"mutants killed: {found['mutants_killed']} of {found['mutants']}")
+
+
+def test_silence_follows_a_stop_within_a_second(tmp_path):
+    assert stops(tmp_path, 3)["stop_to_silence_p99_ms"] <= 1_000
+
+
+def test_the_page_says_what_the_figures_say():
+    tally = tallied(Venue.BINGX, range(3))
+    found = figures(tally, tally, ["retry_blindly"], SILENCE, took_s=1)
+    page = as_markdown(found)
+    assert found["mutants_killed"] == len(MUTANTS) - 1
+    assert f"| {len(MUTANTS) - 1} |" in page
+    assert "| 1.5 |" in page
+    assert found["seeds"] == 3
+    assert found["violations"] == 0
