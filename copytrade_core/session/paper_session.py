@@ -1,0 +1,66 @@
+"""A paper session put together: runner, paper broker and loop on one clock and one feed. Decides nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from copytrade_core.session.feed import Feed
+from copytrade_core.session.loop import LoopSettings, Session
+from copytrade_core.session.paper_broker import PaperBroker, PaperTerms
+from copytrade_core.session.paper_log import PaperLog
+from copytrade_core.session.ports import ControlPanel, Journal, RestartSink, StatusSink, WaitingClock
+from copytrade_core.session.runner import Runner
+from copytrade_core.session.settings import RunnerSettings
+from copytrade_core.session.status import SessionFacts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionPorts:
+    """What a session touches the world through."""
+
+    journal: Journal
+    log: PaperLog
+    panel: ControlPanel
+    clock: WaitingClock
+    shown: StatusSink
+    restart: RestartSink
+
+
+def paper_session(
+    *,
+    facts: SessionFacts,
+    loop: LoopSettings,
+    trading: RunnerSettings,
+    terms: PaperTerms,
+    feed: Feed,
+    ports: SessionPorts,
+) -> Session:
+    """A session whose orders fill on paper.
+
+    Raises:
+        BadInput: the paper account's log is of another account or of other terms.
+        BadConfig: a fill model that is no paper fill.
+    """
+    broker = PaperBroker(
+        account=trading.account, instruments=trading.instruments, terms=terms, log=ports.log, clock=ports.clock
+    )
+    runner = Runner(
+        settings=trading,
+        broker=broker,
+        journal=ports.journal,
+        panel=ports.panel,
+        clock=ports.clock,
+        market_watch=feed.watch,
+    )
+    return Session(
+        facts=facts,
+        settings=loop,
+        trading=trading,
+        runner=runner,
+        feed=feed,
+        taker=broker,
+        panel=ports.panel,
+        clock=ports.clock,
+        shown=ports.shown,
+        restart=ports.restart,
+    )
