@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from typing_extensions import override
 
 from copytrade_core.edges.settings_file import ConfigFile, find_config_file, read_config_file
+from copytrade_core.edges.settings_monitor import AlertsSection, LevelsSection, MonitorSection
 from copytrade_core.edges.settings_origin import Layer, Leaves, config_error, environment_leaves, leaves_of, nested
 from copytrade_core.edges.settings_url import checked_base_url
 from copytrade_core.model.errors import BadConfig, Where
@@ -157,6 +158,9 @@ class Settings(BaseSettings):
     replay: ReplaySection
     search: SearchSection
     preflight: PreflightSection
+    monitor: MonitorSection
+    monitor_levels: LevelsSection
+    alerts: AlertsSection
     paths: PathsSection
     policies: dict[str, Path] = Field(min_length=1, description="Strategies by name; gates judge the first.")
 
