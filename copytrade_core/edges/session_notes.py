@@ -59,7 +59,7 @@ _UNSEEN = """SELECT f.number, f.at_ms, f.client_order_id, f.episode_id, f.market
         LEFT JOIN orders o ON o.client_order_id = f.client_order_id
     WHERE f.number > (SELECT coalesce(max(fill), 0) FROM slippage_observations) ORDER BY f.number"""
 _SOURCE = """SELECT number, happened_at_ms, price, known_at_ms FROM source_events
-    WHERE episode_id = ? AND kind <> 'missing' AND known_at_ms <= ? ORDER BY number DESC LIMIT 1"""
+    WHERE episode_id = ? AND kind IN ('closed', ?) AND known_at_ms <= ? ORDER BY number DESC LIMIT 1"""
 VENUE_MODEL = "venue_v1"
 
 
@@ -279,10 +279,12 @@ def _source_of(
     fill: SeenFill, ask: Ask, decided_ms: int | None
 ) -> tuple[int | None, int | None, str | None, int | None]:
     """The newest event before an entry or an exit that follows the source; other orders answer none."""
-    answers = fill.kind == IntentKind.OPEN.value or fill.leg.partition(".")[0] == SOURCE_CLOSE
-    if decided_ms is None or not answers:
+    opens, follows = fill.kind == IntentKind.OPEN.value, fill.leg.partition(".")[0] == SOURCE_CLOSE
+    if decided_ms is None or not (opens or follows):
         return None, None, None, None
-    for number, happened_ms, price, known_ms in ask(_SOURCE, (fill.episode_id, decided_ms)):
+    # An entry may answer a close too: strategies that trade against the lead open then.
+    asked = (fill.episode_id, "opened" if opens else "closed", decided_ms)
+    for number, happened_ms, price, known_ms in ask(_SOURCE, asked):
         return number, happened_ms, price, known_ms
     return None, None, None, None
 
