@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from copytrade_core.model.controls import Controls
-from copytrade_core.model.errors import BadConfig, BadInput, CopytradeError, Where
+from copytrade_core.model.errors import BadConfig, BadInput, CopytradeError, StoreFault, Where
 from copytrade_core.model.instrument import Market
 from copytrade_core.session.ears import Ears
 from copytrade_core.session.feed import (
@@ -91,6 +91,7 @@ class Session:
         self._reconcile_at_ms = 0
         self._show_at_ms = 0
         self._now_ms = 0
+        self._fault: str | None = None
 
     def run(self) -> SessionStatus:
         """Run until the feed, the deadline or a person ends it.
@@ -104,13 +105,14 @@ class Session:
         try:
             ended = self._run()
         except CopytradeError as error:
-            self._shown.show(self.status(ended=Ended.ERROR, error=str(error)))
+            self._fault = str(error)
+            self._show(self.status(ended=Ended.ERROR))
             raise
         last = self.status(ended=ended)
-        self._shown.show(last)
+        self._show(last)
         return last
 
-    def status(self, *, ended: Ended | None = None, error: str | None = None) -> SessionStatus:
+    def status(self, *, ended: Ended | None = None) -> SessionStatus:
         """How it stands now."""
         return standing(
             facts=self._facts,
@@ -120,8 +122,16 @@ class Session:
             controls=self._panel.read(),
             at_ms=max(self._now_ms, self._clock.now_ms()),
             ended=ended,
-            error=error,
+            error=self._fault,
         )
+
+    def _show(self, status: SessionStatus) -> None:
+        """A session that cannot show how it stands opens nothing more; its exits go on."""
+        try:
+            self._shown.show(status)
+        except StoreFault as error:
+            self._fault = f"the status cannot be written: {error.what}"
+            self._panel.stop_new_orders(self._fault)
 
     # -- the loop ---------------------------------------------------------------------------------------------------
 
@@ -234,7 +244,7 @@ class Session:
             _ = self._runner.reconcile()
             self._reconcile_at_ms = now_ms + self._settings.reconcile_every_ms
         if now_ms >= self._show_at_ms:
-            self._shown.show(self.status())
+            self._show(self.status())
             self._show_at_ms = now_ms + self._facts.interval_ms
 
     def _working(self) -> frozenset[Market]:

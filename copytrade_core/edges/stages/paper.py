@@ -1,0 +1,209 @@
+"""The paper stage: leads, a policy and a feed -> one bounded paper session in its runtime directory.
+
+What a session does belongs to `session`. Nothing here can reach what sends orders.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from copytrade_core.edges.control_files import ControlFiles
+from copytrade_core.edges.hot_restart import read_hot_restart
+from copytrade_core.edges.intervals import epoch_ms
+from copytrade_core.edges.paper_account_file import PAPER_ACCOUNT_FILE, PaperAccountFile
+from copytrade_core.edges.runtime_files import SESSION_FILE, RuntimeFiles
+from copytrade_core.edges.session_db import SessionDb
+from copytrade_core.edges.session_observer import SessionObserver
+from copytrade_core.edges.stages.paper_archive import Archived, Span, archived_of
+from copytrade_core.edges.stages.paper_plan import PaperPlan
+from copytrade_core.edges.stages.workplace import Workplace
+from copytrade_core.model.errors import NotStored
+from copytrade_core.model.instrument import Instrument
+from copytrade_core.model.round_trip import Skipped
+from copytrade_core.model.venue import PositionMode
+from copytrade_core.session.archived_feed import ArchivedFeed, place_of
+from copytrade_core.session.archived_watch import ArchivedWatch
+from copytrade_core.session.identity import SessionIdentity
+from copytrade_core.session.leads import plan_digest, strategy_of_leads
+from copytrade_core.session.loop import LoopSettings
+from copytrade_core.session.paper_broker import PaperTerms
+from copytrade_core.session.paper_session import SessionPorts, paper_session
+from copytrade_core.session.ports import Journalled
+from copytrade_core.session.settings import RunnerSettings
+from copytrade_core.session.snapshot import check_resume
+from copytrade_core.session.status import SessionFacts, SessionMode, SessionStatus
+from copytrade_core.session.virtual_clock import VirtualClock
+
+VENUE = "paper"
+DAY_MS = 86_400_000
+ARCHIVED_LOOP = LoopSettings(reconcile_every_ms=DAY_MS, exits_for_ms=365 * DAY_MS, kill_for_ms=30_000)
+"""On a virtual clock exits go on after the deadline until nothing is held; waiting costs nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaperOutcome:
+    """What a session came to: its last status and where its files are.
+
+    `is_evidence` is False when some lead was fed from episodes that only later history shows: such a session proves
+    that the machinery works and nothing about following that lead live.
+    """
+
+    status: SessionStatus
+    folder: Path
+    run_id: str
+    is_evidence: bool
+    reconstructed: tuple[str, ...]
+    skipped: tuple[Skipped, ...]
+    events_count: int
+    polls_count: int
+
+
+def run_paper_session(place: Workplace, plan: PaperPlan, span: Span, *, folder: Path, run_id: str) -> PaperOutcome:
+    """Runs one paper session over a past span on a virtual clock; the same folder goes on where it ended.
+
+    Entries end with the span; what is held then is followed to its exit, as far as the stored bars reach.
+
+    Args:
+        place: settings and stores.
+        plan: whom to follow and how.
+        span: a day, a range, or all that is stored.
+        folder: the runtime directory, for one session only.
+        run_id: this start; the same id after a crash goes on with that run.
+
+    Raises:
+        NotStored: nothing of the leads in that span is stored.
+        StoreFault: another process runs this session; a file cannot be read or written.
+        BadInput: the folder is of another session.
+    """
+    archived = archived_of(place, plan, span)
+    if not archived.events:
+        raise NotStored(f"the archive has no event of {plan.name} in that span", next_step="Name another day")
+    started_ms = epoch_ms(archived.events[0].known_at)
+    deadline_ms = None if span.until_at is None else epoch_ms(span.until_at)
+    identity = identity_of(plan)
+    resumable(folder, identity)
+    with SessionDb.open(folder / SESSION_FILE, identity=identity, run_id=run_id, now_ms=started_ms) as journal:
+        clock = VirtualClock(_resumed_ms(journal.load(), started_ms))
+        facts = _facts(plan, archived, identity, run_id, started_ms, deadline_ms)
+        files = RuntimeFiles(
+            folder,
+            facts=facts,
+            instruments=archived.data.instruments,
+            code_version=place.code_version,
+            wall_ms=lambda: epoch_ms(place.now()),
+            write_every_ms=1_000,
+        )
+        panel = ControlFiles(folder, now_ms=clock.now_ms, deadline_ms=deadline_ms, approval_valid=None)
+        observer = SessionObserver(journal=journal, files=files, instruments=archived.data.instruments)
+        session = paper_session(
+            facts=facts,
+            loop=ARCHIVED_LOOP,
+            trading=trading_of(plan, archived.data.instruments),
+            terms=terms_of(plan),
+            feed=observer.feed(_feed(archived, started_ms)),
+            ports=SessionPorts(
+                journal=journal,
+                log=PaperAccountFile(folder / PAPER_ACCOUNT_FILE),
+                panel=panel,
+                clock=clock,
+                shown=observer,
+                restart=files,
+            ),
+        )
+        status = session.run()
+    return PaperOutcome(
+        status=status,
+        folder=folder,
+        run_id=run_id,
+        is_evidence=not archived.reconstructed,
+        reconstructed=archived.reconstructed,
+        skipped=archived.skipped,
+        events_count=len(archived.events),
+        polls_count=archived.polls_count,
+    )
+
+
+def identity_of(plan: PaperPlan) -> SessionIdentity:
+    """Who a paper session of this plan is."""
+    return SessionIdentity(
+        lead=plan.name,
+        strategy=plan.strategy,
+        policy_digest=plan_digest(plan.policy, plan.leads),
+        venue=VENUE,
+        account=plan.account,
+    )
+
+
+def resumable(folder: Path, identity: SessionIdentity) -> None:
+    """A folder in which a hot stop left its snapshot goes on only as what it was.
+
+    Raises:
+        BadInput: another schema, policy digest, venue, account, lead or strategy.
+    """
+    snapshot = read_hot_restart(folder)
+    if snapshot is not None:
+        check_resume(snapshot, identity)
+
+
+def trading_of(plan: PaperPlan, instruments: Mapping[str, Instrument]) -> RunnerSettings:
+    """What the runner of a paper session trades with."""
+    return RunnerSettings(
+        strategy=strategy_of_leads(plan.policy, plan.leads),
+        instruments=instruments,
+        account=plan.account,
+        lead_margin_balance=None,
+        initial_equity=plan.equity,
+        caps=plan.caps,
+        position_mode=PositionMode.HEDGE,
+        planned_entry_age_ms_max=30_000,
+        clock_skew_ms_max=5_000,
+    )
+
+
+def terms_of(plan: PaperPlan) -> PaperTerms:
+    """The paper account's assumptions."""
+    return PaperTerms(
+        market_fill=plan.market_fill,
+        rung_fill=plan.rung_fill,
+        costs=plan.costs,
+        delay_ms=plan.delay_ms,
+        cash=plan.equity,
+    )
+
+
+def _facts(
+    plan: PaperPlan,
+    archived: Archived,
+    identity: SessionIdentity,
+    run_id: str,
+    started_ms: int,
+    deadline_ms: int | None,
+) -> SessionFacts:
+    return SessionFacts(
+        identity=identity,
+        run_id=run_id,
+        leads=tuple(lead.lead_id for lead in plan.leads),
+        mode=SessionMode.PAPER,
+        started_at_ms=started_ms,
+        interval_ms=plan.status_every_ms,
+        deadline_ms=deadline_ms,
+        is_reconstructed=bool(archived.reconstructed),
+    )
+
+
+def _feed(archived: Archived, started_ms: int) -> ArchivedFeed:
+    return ArchivedFeed(
+        archived.events,
+        archived.data,
+        interval_ms=archived.interval_ms,
+        start_ms=started_ms,
+        watch=ArchivedWatch(archived.data, archived.informed_ms),
+    )
+
+
+def _resumed_ms(stored: Journalled, started_ms: int) -> int:
+    """The virtual time to go on at: where the feed was, and not before anything that was sent."""
+    place_ms = started_ms if stored.cursor is None else place_of(stored.cursor).now_ms
+    return max([place_ms, *(row.sent_at_ms or row.planned_at_ms for row in stored.rows)])
