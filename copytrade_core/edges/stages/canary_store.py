@@ -29,11 +29,10 @@ Facts = TypeVar("Facts")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gathered:
-    """All sessions of a lead: the document behind `paper_record`."""
+    """All paper sessions of a lead: the document behind `paper_record`."""
 
     sessions: tuple[SessionFacts, ...]
     parities: tuple[ParityFacts, ...]
-    shadows: tuple[ShadowFacts, ...]
 
 
 def session_key(day: str, lead_id: str) -> str:
@@ -137,28 +136,27 @@ def session_facts(record: SessionRecord) -> SessionFacts:
 
 
 def gather(place: Workplace, lead_id: str) -> StageOutcome:
-    """Stores `paper_record`: the facts of every stored session, parity and shadow of a lead.
+    """Stores `paper_record`: the facts of every stored paper session of a lead and of its parity with replay.
 
     Raises:
         StoreFault: stored bytes were changed.
     """
-    keys = {asset: _keys(place, asset, lead_id) for asset in (SESSION, PARITY, SHADOW)}
+    keys = {asset: session_keys(place, asset, lead_id) for asset in (SESSION, PARITY)}
     found = Gathered(
         sessions=tuple(session_facts(load_session(place, key)) for key in keys[SESSION]),
         parities=tuple(_facts(place, PARITY, key, ParityFacts) for key in keys[PARITY]),
-        shadows=tuple(_facts(place, SHADOW, key, ShadowFacts) for key in keys[SHADOW]),
     )
     heads = [place.lake.require(asset, key) for asset, some in keys.items() for key in some]
     metadata: dict[str, object] = {
         "sessions": len(found.sessions),
         "observed_sessions": sum(one.is_observed for one in found.sessions),
         "intents_compared": sum(one.compared_count for one in found.parities),
-        "shadow_orders": sum(one.orders_count for one in found.shadows),
     }
     return store_document(place, RECORD, lead_id, found, read=parents(*heads), metadata=metadata)
 
 
-def _keys(place: Workplace, asset: str, lead_id: str) -> list[str]:
+def session_keys(place: Workplace, asset: str, lead_id: str) -> list[str]:
+    """Stored partitions of a lead, oldest day first."""
     return [key for key in place.lake.partitions(asset) if key.endswith(f"|{lead_id}")]
 
 
@@ -172,12 +170,12 @@ def _facts(place: Workplace, asset: str, key: str, shape: type[Facts]) -> Facts:
 
 
 def canary_facts(place: Workplace, lead_id: str, *, policy_digest: str) -> CanaryFacts:
-    """What the gates about canaries read: the gathered record and the monitor's, as stored now.
+    """What the gates about canaries read: the gathered record, shadow sessions and incidents, as stored now.
 
     Raises:
         StoreFault: stored bytes were changed, or have another shape.
     """
-    empty = Gathered(sessions=(), parities=(), shadows=())
+    empty = Gathered(sessions=(), parities=())
     is_stored = place.lake.head(RECORD, lead_id) is not None
     found = place.lake.document_as(RECORD, lead_id, Gathered) if is_stored else empty
     watched = place.lake.head(INCIDENTS, lead_id) is not None
@@ -187,7 +185,7 @@ def canary_facts(place: Workplace, lead_id: str, *, policy_digest: str) -> Canar
         code_version=place.code_version,
         sessions=found.sessions,
         parities=found.parities,
-        shadows=found.shadows,
+        shadows=tuple(_facts(place, SHADOW, key, ShadowFacts) for key in session_keys(place, SHADOW, lead_id)),
         incidents=_facts(place, INCIDENTS, lead_id, IncidentFacts) if watched else None,
     )
 
