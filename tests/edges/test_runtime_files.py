@@ -226,7 +226,7 @@ def test_a_row_of_another_bot_venue_or_path_is_refused_by_name(field: str) -> No
     assert foreign({**stamp.words(), "run_id": "an earlier run"}, stamp, file="f", number=1) is None
 
 
-# -- crashes and full disks ---------------------------------------------------------------------------------------------
+# -- crashes and full disks --------------------------------------------------------------------------------------------
 
 
 @given(cut=st.integers(min_value=0, max_value=60), rows=st.lists(st.integers(0, 9999), min_size=1, max_size=5))
