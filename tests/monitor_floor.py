@@ -1,4 +1,4 @@
-"""A runtime directory of a session that is well: a real status file, a real journal and its lease, all to be spoiled."""
+"""A runtime directory of a session that is well: real status, journal and lease, all to be spoiled."""
 
 from __future__ import annotations
 

@@ -25,7 +25,8 @@ _HIDDEN = "********"
 _SECRET_LENGTH_MIN = 4
 """Shorter pieces of an address are words like `v1`; hiding them would hide the reason too."""
 _WHY_MAX = 300
-_LOGGER = logging.getLogger(apprise.logger.name)
+_APPRISE = logging.getLogger(apprise.logger.name)
+_REQUESTS = logging.getLogger("urllib3")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +107,7 @@ class AlertChannel:
 
 def _pieces(url: str) -> list[str]:
     """Everything in an address that may be secret, the longest first: whatever stands behind its scheme."""
-    rest = url.partition("://")[2]
+    rest = url.partition("://")[2] or url
     found = {rest, *(piece for text in (rest, unquote(rest)) for piece in re.split(r"[^A-Za-z0-9_.\-]+", text))}
     found |= set(re.split(r"[/@?&]+", unquote(rest)))
     return sorted((each for each in found if len(each) >= _SECRET_LENGTH_MIN), key=len, reverse=True)
@@ -124,13 +125,20 @@ class _Listener(logging.Handler):
 
 @contextmanager
 def _captured() -> Generator[list[str]]:
-    """What apprise warns of goes here and nowhere else: its words may hold an address."""
-    listener, before = _Listener(), (_LOGGER.propagate, _LOGGER.level, _LOGGER.handlers[:])
-    _LOGGER.handlers[:] = [listener]
-    _LOGGER.propagate = False
-    _LOGGER.setLevel(logging.WARNING)
-    try:
+    """What apprise warns of goes here and nowhere else, and nothing is said of its requests: both hold addresses."""
+    listener, silence = _Listener(), logging.NullHandler()
+    with _only(_APPRISE, listener), _only(_REQUESTS, silence):
         yield listener.said
+
+
+@contextmanager
+def _only(logger: logging.Logger, handler: logging.Handler) -> Generator[None]:
+    before = (logger.propagate, logger.level, logger.handlers[:])
+    logger.handlers[:] = [handler]
+    logger.propagate = False
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
     finally:
-        _LOGGER.propagate, level, _LOGGER.handlers[:] = before
-        _LOGGER.setLevel(level)
+        logger.propagate, level, logger.handlers[:] = before
+        logger.setLevel(level)

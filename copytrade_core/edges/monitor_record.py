@@ -12,15 +12,17 @@ from pathlib import Path
 
 from copytrade_core.edges.incident_db import INCIDENTS_FILE, IncidentDb
 from copytrade_core.model.errors import NotStored, Where
-from copytrade_core.monitor.incidents import Delivery, Incident, IncidentState
+from copytrade_core.monitor.finding import Severity
+from copytrade_core.monitor.incidents import Delivery, Incident
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MonitorRecord:
-    """A history in numbers; incidents of the baseline are not in the counts.
+    """A history in numbers.
 
     `first_pass_ms`, `last_pass_ms` and `gap_s_max` (longest time between two passes) say how closely the session was
-    watched; a session that nobody watched has no incidents and proves nothing. `counts` are incidents by severity.
+    watched; a session that nobody watched has no incidents and proves nothing. `incidents` are all of them, those of
+    the baseline too; the properties name what a gate asks for, without baseline and information.
     """
 
     passes_count: int
@@ -28,10 +30,30 @@ class MonitorRecord:
     last_pass_ms: int | None
     gap_s_max: float | None
     run_ids: tuple[str, ...]
-    counts: dict[str, int]
-    open_count: int
-    undelivered_count: int
     incidents: tuple[Incident, ...]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Incidents by severity, the baseline excepted."""
+        return dict(Counter(each.severity.value for each in self.incidents if not each.is_baseline))
+
+    @property
+    def critical(self) -> tuple[str, ...]:
+        """Every critical incident there ever was."""
+        return tuple(each.incident_id for each in self._counting() if each.severity is Severity.CRITICAL)
+
+    @property
+    def active(self) -> tuple[str, ...]:
+        """Incidents that are not over, acknowledged or not."""
+        return tuple(each.incident_id for each in self._counting() if each.is_active)
+
+    @property
+    def unheard(self) -> tuple[str, ...]:
+        """Incidents of which nobody could be told yet."""
+        return tuple(each.incident_id for each in self._counting() if each.delivery is Delivery.PENDING)
+
+    def _counting(self) -> tuple[Incident, ...]:
+        return tuple(each for each in self.incidents if not each.is_baseline and each.severity is not Severity.INFO)
 
 
 def read_record(folder: Path) -> MonitorRecord:
@@ -48,15 +70,11 @@ def read_record(folder: Path) -> MonitorRecord:
     with IncidentDb.snapshot(folder) as history:
         passes, incidents = history.passes(), history.all()
     at_ms = [each.at_ms for each in passes]
-    ours = tuple(each for each in incidents if not each.is_baseline)
     return MonitorRecord(
         passes_count=len(passes),
         first_pass_ms=min(at_ms, default=None),
         last_pass_ms=max(at_ms, default=None),
         gap_s_max=max((abs(after - before) / 1000 for before, after in pairwise(at_ms)), default=None),
         run_ids=tuple(sorted({each.run_id for each in passes if each.run_id is not None})),
-        counts=dict(Counter(each.severity.value for each in ours)),
-        open_count=sum(each.state is IncidentState.OPEN for each in ours),
-        undelivered_count=sum(each.delivery is Delivery.PENDING for each in ours),
         incidents=incidents,
     )

@@ -330,9 +330,10 @@ def test_an_unknown_loss_ends_no_incident(runtime, services) -> None:
     loss(5.0)(runtime)
     runtime.look(monitor)
     runtime.status["limits"] = [{"name": "daily_loss", "value": None, "limit": 5.0, "unit": "usdt"}]
-    for _ in range(3):
+    for _ in range(2):
         runtime.later(500)
-        found = runtime.look(monitor)
+        runtime.look(monitor)
+    found = runtime.look(monitor)
     assert [each.rule for each in found.active] == [Rule.LOSS_LIMIT_HIT]
     assert Rule.LOSS_LIMIT_HIT in found.blind
 
