@@ -14,6 +14,7 @@ import typer
 
 from copytrade_core.cli import (
     bars_verbs,
+    canary_verbs,
     config_verbs,
     demo_verb,
     doctor_verb,
@@ -64,6 +65,7 @@ def _root(
 
 for verbs in (
     bars_verbs,
+    canary_verbs,
     config_verbs,
     demo_verb,
     doctor_verb,

@@ -116,3 +116,18 @@ print(json.dumps({{"success": done.success, "found": found}}))
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert json.loads(done.stdout.splitlines()[-1]) == {"success": True, "found": []}
+
+
+def test_what_paper_did_is_compared_with_replay_and_every_difference_has_a_cause(project, instance, session_run):
+    assert session_run.success
+    key = dg.MultiPartitionKey({"day": DAY, "lead": project.lead})
+    compared = run_assets(instance, project, "paper_parity", key=key)
+    assert compared.success
+    document = project.place().lake.document_as("paper_parity", str(key), dict[str, object])
+    facts = document["gate_facts"]
+    assert facts["compared_count"] > 0
+    assert facts["missed"] == []
+    assert facts["residual_bps_max"] < 1
+    for row in document["rows"]:
+        causes = sum(value for name, value in row.items() if name.endswith("_bps") and name != "total_bps")
+        assert causes == pytest.approx(row["total_bps"], abs=1e-6)

@@ -145,7 +145,7 @@ def _stored(place: Workplace, request: CanaryRequest, folder: Path, found: Paper
         folder=folder,
         ended="" if ended is None else ended.value,
         is_observed=record.is_observed,
-        outcome=store_session(place, record, read={}),
+        outcome=store_session(place, record, folder=folder),
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TypeVar
 
 import msgspec
@@ -56,15 +57,17 @@ def day_and_lead(key: str) -> tuple[str, str]:
     return day, lead_id
 
 
-def store_session(place: Workplace, record: SessionRecord, *, read: Mapping[str, str]) -> StageOutcome:
-    """Stores one session's record under its day and lead; `read` names what it was made from, by digest.
+def store_session(place: Workplace, record: SessionRecord, *, folder: Path) -> StageOutcome:
+    """Stores one session's record under its day and lead; `folder` is its runtime directory.
 
     Raises:
         StoreFault: the store cannot be written.
     """
     key = session_key(record.day, record.lead)
     answers = check_session(record)
+    root = place.settings.data_dir
     metadata: dict[str, object] = {
+        "folder": str(folder.relative_to(root) if folder.is_relative_to(root) else folder),
         "ended": record.ended or "not ended",
         "observed": record.is_observed,
         "orders": len(record.orders),
@@ -76,7 +79,7 @@ def store_session(place: Workplace, record: SessionRecord, *, read: Mapping[str,
         "checks": {answer.name: "holds" if answer.holds else answer.says for answer in answers},
     }
     asset = SESSION if record.mode == "paper" else f"{record.mode}_session"
-    return store_document(place, asset, key, record, read=read, metadata=metadata)
+    return store_document(place, asset, key, record, read={}, metadata=metadata)
 
 
 def store_document(

@@ -49,7 +49,7 @@ def paper_session(context: dg.AssetExecutionContext, config: SessionConfig) -> d
             deadline_s=config.deadline_s,
         )
         outcome = run_canary(place_of(context), request, listen=None)
-        shown = session_tables(place_of(context), context.partition_key)
+        shown = session_tables(place_of(context), str(context.partition_key))
     return materialised(outcome.head("paper_session"), outcome.metadata, shown=shown)
 
 
@@ -69,8 +69,8 @@ def paper_parity(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     from copytrade_dagster.defs.paper.tables import parity_table
 
     with explained():
-        outcome = compare_session(place_of(context), context.partition_key)
-        shown = {"intents": parity_table(place_of(context), context.partition_key)}
+        outcome = compare_session(place_of(context), str(context.partition_key))
+        shown = {"intents": parity_table(place_of(context), str(context.partition_key))}
     return materialised(outcome.head("paper_parity"), outcome.metadata, shown=shown)
 
 

@@ -28,7 +28,7 @@ def _session_check(name: str, description: str) -> dg.AssetChecksDefinition:
     @blocking_check(paper_session, SESSIONS, description, name=name)
     def check(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         with explained():
-            return data_check_result(session_check(place_of(context), context.partition_key, name))
+            return data_check_result(session_check(place_of(context), str(context.partition_key), name))
 
     return check
 
