@@ -23,7 +23,7 @@ from copytrade_core.session.archived_feed import ArchivedFeed, place_of
 from copytrade_core.session.archived_watch import ArchivedWatch
 from copytrade_core.session.identity import SessionIdentity
 from copytrade_core.session.loop import LoopSettings, Session
-from copytrade_core.session.paper_broker import PaperTerms
+from copytrade_core.session.paper_matching import PaperTerms
 from copytrade_core.session.paper_log import MemoryLog, PaperLog
 from copytrade_core.session.paper_session import SessionPorts, paper_session
 from copytrade_core.session.ports import ControlPanel, Journal, Journalled, JournalStep

@@ -6,14 +6,14 @@ What it is told of prices comes from the session's feed; when, and whether an or
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from typing_extensions import override
 
 from copytrade_core.model.bar import Bar
 from copytrade_core.model.broker import Broker
 from copytrade_core.model.errors import BadInput, Where
-from copytrade_core.model.fill import Fill, FillModel
+from copytrade_core.model.fill import Fill
 from copytrade_core.model.instrument import Instrument, Market
 from copytrade_core.model.order import Order
 from copytrade_core.model.outcome import (
@@ -26,7 +26,6 @@ from copytrade_core.model.outcome import (
     SubmitOutcome,
     Unavailable,
 )
-from copytrade_core.model.round_trip import CostModel
 from copytrade_core.model.side import Side
 from copytrade_core.model.units import Money, Steps, Ticks
 from copytrade_core.model.venue import (
@@ -54,30 +53,8 @@ from copytrade_core.session.paper_log import (
     decode_record,
     encode_record,
 )
-from copytrade_core.session.paper_matching import PaperMatching
+from copytrade_core.session.paper_matching import PaperMatching, PaperTerms
 from copytrade_core.session.ports import Clock
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PaperTerms:
-    """What a paper account assumes.
-
-    `market_fill` is `next_bar_open` (bars) or `quote_snapshot` (best quotes); `delay_ms` our measured time from sending
-    an order to its being executable; `cash` the equity it begins with.
-    """
-
-    market_fill: FillModel
-    rung_fill: FillModel
-    costs: CostModel
-    delay_ms: int
-    cash: Money
-
-    @property
-    def text(self) -> str:
-        """The terms in one line, so that an account is never gone on with under others."""
-        costs = self.costs
-        fees = f"taker {costs.taker_fee} maker {costs.maker_fee} slippage {costs.slippage} ppm"
-        return f"{self.market_fill} {self.rung_fill} {fees} delay {self.delay_ms} ms"
 
 
 class PaperBroker(Broker):

@@ -6,7 +6,7 @@ Booking, cancelling and remembering are the broker's.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Protocol
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,27 +17,30 @@ from copytrade_core.model.instrument import Instrument, Market
 from copytrade_core.model.order import Order
 from copytrade_core.model.round_trip import CostModel
 from copytrade_core.model.side import Side
-from copytrade_core.model.units import Ticks
+from copytrade_core.model.units import Money, Ticks
 from copytrade_core.virtual_exchange.exchange import VirtualExchange
 
 
-class FillRules(Protocol):
-    """The part of a paper account's terms that decides fills."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaperTerms:
+    """What a paper account assumes.
+
+    `market_fill` is `next_bar_open` (bars) or `quote_snapshot` (best quotes); `delay_ms` our measured time from sending
+    an order to its being executable; `cash` the equity it begins with.
+    """
+
+    market_fill: FillModel
+    rung_fill: FillModel
+    costs: CostModel
+    delay_ms: int
+    cash: Money
 
     @property
-    def market_fill(self) -> FillModel:
-        """How market orders fill."""
-        ...
-
-    @property
-    def rung_fill(self) -> FillModel:
-        """How resting entries fill."""
-        ...
-
-    @property
-    def costs(self) -> CostModel:
-        """Fees and slippage."""
-        ...
+    def text(self) -> str:
+        """The terms in one line, so that an account is never gone on with under others."""
+        costs = self.costs
+        fees = f"taker {costs.taker_fee} maker {costs.maker_fee} slippage {costs.slippage} ppm"
+        return f"{self.market_fill} {self.rung_fill} {fees} delay {self.delay_ms} ms"
 
 
 class PaperMatching:
@@ -54,7 +57,7 @@ class PaperMatching:
         BadConfig: a market fill model that would need a price of the future (`first_bar_close`).
     """
 
-    def __init__(self, *, instruments: Mapping[str, Instrument], terms: FillRules) -> None:
+    def __init__(self, *, instruments: Mapping[str, Instrument], terms: PaperTerms) -> None:
         if terms.market_fill not in (FillModel.NEXT_BAR_OPEN, FillModel.QUOTE_SNAPSHOT):
             raise BadConfig(
                 f"{terms.market_fill} is no paper fill: it is not the next executable price",

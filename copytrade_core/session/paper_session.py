@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from copytrade_core.session.feed import Feed
 from copytrade_core.session.loop import LoopSettings, Session
-from copytrade_core.session.paper_broker import PaperBroker, PaperTerms
+from copytrade_core.session.paper_broker import PaperBroker
 from copytrade_core.session.paper_log import PaperLog
+from copytrade_core.session.paper_matching import PaperTerms
 from copytrade_core.session.ports import ControlPanel, Journal, RestartSink, StatusSink, WaitingClock
 from copytrade_core.session.runner import Runner
 from copytrade_core.session.settings import RunnerSettings

@@ -25,7 +25,7 @@ from copytrade_core.session.outbox import Outbox
 from copytrade_core.session.ports import Clock, ControlPanel, Journal
 from copytrade_core.session.reconcile import Reconciliation
 from copytrade_core.session.settings import RunnerSettings
-from copytrade_core.session.start import why_not_here
+from copytrade_core.session.start import ALARMING, PERHAPS_FLAT, why_not_here
 from copytrade_core.session.watch import MarketWatch, SessionWatch
 from copytrade_core.strategies.state import FRESH
 
@@ -34,15 +34,6 @@ STALE_PLAN = "stale_plan"
 KILLED = "kill"
 STOPPED = "stop_new_orders"
 PAST_DEADLINE = "deadline_reached"
-_ALARMING = {
-    RejectReason.AUTHENTICATION: AlertKind.AUTHENTICATION,
-    RejectReason.PERMISSION: AlertKind.AUTHENTICATION,
-    RejectReason.POSITION_MODE: AlertKind.POSITION_MODE,
-}
-"""Rejects after which no other entry can succeed: they stop new orders and call a person."""
-
-_PERHAPS_FLAT = (RejectReason.NO_POSITION, RejectReason.REDUCE_ONLY)
-"""Rejects of a close that a venue may give when there is nothing to close; whether that is so, its books say."""
 
 
 class Runner:
@@ -291,11 +282,11 @@ class Runner:
         self._memory.tell(event, self._desk, rows=(final,))
         if order.kind is IntentKind.ADD:
             self._skip_adds(order.episode_id)
-        if (alarming := _ALARMING.get(outcome.reason)) is not None:
+        if (alarming := ALARMING.get(outcome.reason)) is not None:
             self._panel.stop_new_orders(f"{outcome.reason} {outcome.code}")
             self._memory.alert(alarming, order.market, f"{outcome.reason} {outcome.code}: {outcome.message}")
         if order.kind is IntentKind.CLOSE:
-            if outcome.reason in _PERHAPS_FLAT:
+            if outcome.reason in PERHAPS_FLAT:
                 self._ledger_check.explain_vanished(order.market, order.side)
             still_held = order.episode_id in self._memory.state.book.holdings
             if outcome.reason is not RejectReason.NO_POSITION and still_held:

@@ -51,6 +51,18 @@ class PollRuns:
         events = self._advance(positions, at)
         self._content = content if not events and self._is_calm(positions) else None
 
+    def learn(self, rows: Sequence[ClosedPosition]) -> None:
+        """More closed rows, first seen after all before; one that is known already is left out."""
+        known = {(row.source_id, row.market, row.side) for row in self._history}
+        fresh = [row for row in rows if (row.source_id, row.market, row.side) not in known]
+        self._history.extend(sorted(fresh, key=lambda row: row.first_seen_at))
+        self._known_at = [row.first_seen_at for row in self._history]
+
+    @property
+    def lacks_someone(self) -> bool:
+        """Whether something that was held is missing, so that the history should be asked."""
+        return any(not holding.is_open for holding in self.ledger.holdings)
+
     def finish(self) -> None:
         """Take in the last poll of a run that is waiting."""
         waiting, self._repeated = self._repeated, None

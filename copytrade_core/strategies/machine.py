@@ -85,9 +85,8 @@ class Strategy:
             case SourceOpened() | SourceClosed():
                 return self._on_source(state, event, view)
             case SourceMissing():
-                return Decision(
-                    state=state, wishes=(hold(event.episode.episode_id, Held(reason="source_missing"), view),)
-                )
+                missed = hold(event.episode.episode_id, Held(reason="source_missing"), view)
+                return Decision(state=state, wishes=(missed,))
             case SourceChanged() | FundingPaid():
                 return Decision(state=state, wishes=())
             case OrderFilled(fill=fill):

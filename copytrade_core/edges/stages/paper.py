@@ -16,7 +16,7 @@ from copytrade_core.edges.paper_account_file import PAPER_ACCOUNT_FILE, PaperAcc
 from copytrade_core.edges.runtime_files import SESSION_FILE, RuntimeFiles
 from copytrade_core.edges.session_db import SessionDb
 from copytrade_core.edges.session_observer import SessionObserver
-from copytrade_core.edges.stages.paper_archive import Archived, Span, archived_of
+from copytrade_core.edges.stages.paper_archive import Span, archived_of
 from copytrade_core.edges.stages.paper_plan import PaperPlan
 from copytrade_core.edges.stages.workplace import Workplace
 from copytrade_core.model.errors import NotStored
@@ -25,12 +25,13 @@ from copytrade_core.model.round_trip import Skipped
 from copytrade_core.model.venue import PositionMode
 from copytrade_core.session.archived_feed import ArchivedFeed, place_of
 from copytrade_core.session.archived_watch import ArchivedWatch
+from copytrade_core.session.feed import Feed
 from copytrade_core.session.identity import SessionIdentity
 from copytrade_core.session.leads import plan_digest, strategy_of_leads
 from copytrade_core.session.loop import LoopSettings
-from copytrade_core.session.paper_broker import PaperTerms
+from copytrade_core.session.paper_matching import PaperTerms
 from copytrade_core.session.paper_session import SessionPorts, paper_session
-from copytrade_core.session.ports import Journalled
+from copytrade_core.session.ports import Journalled, WaitingClock
 from copytrade_core.session.settings import RunnerSettings
 from copytrade_core.session.snapshot import check_resume
 from copytrade_core.session.status import SessionFacts, SessionMode, SessionStatus
@@ -38,6 +39,8 @@ from copytrade_core.session.virtual_clock import VirtualClock
 
 VENUE = "paper"
 DAY_MS = 86_400_000
+WRITE_EVERY_MS = 1_000
+"""Files are written at most once in a real second, however fast a virtual clock runs."""
 ARCHIVED_LOOP = LoopSettings(reconcile_every_ms=DAY_MS, exits_for_ms=365 * DAY_MS, kill_for_ms=30_000)
 """On a virtual clock exits go on after the deadline until nothing is held; waiting costs nothing."""
 
@@ -81,38 +84,27 @@ def run_paper_session(place: Workplace, plan: PaperPlan, span: Span, *, folder: 
     if not archived.events:
         raise NotStored(f"the archive has no event of {plan.name} in that span", next_step="Name another day")
     started_ms = epoch_ms(archived.events[0].known_at)
-    deadline_ms = None if span.until_at is None else epoch_ms(span.until_at)
-    identity = identity_of(plan)
-    resumable(folder, identity)
-    with SessionDb.open(folder / SESSION_FILE, identity=identity, run_id=run_id, now_ms=started_ms) as journal:
+    facts = SessionFacts(
+        identity=identity_of(plan),
+        run_id=run_id,
+        leads=tuple(lead.lead_id for lead in plan.leads),
+        mode=SessionMode.PAPER,
+        started_at_ms=started_ms,
+        interval_ms=plan.status_every_ms,
+        deadline_ms=None if span.until_at is None else epoch_ms(span.until_at),
+        is_reconstructed=bool(archived.reconstructed),
+    )
+    with opened_journal(folder, facts) as journal:
         clock = VirtualClock(_resumed_ms(journal.load(), started_ms))
-        facts = _facts(plan, archived, identity, run_id, started_ms, deadline_ms)
-        files = RuntimeFiles(
-            folder,
-            facts=facts,
-            instruments=archived.data.instruments,
-            code_version=place.code_version,
-            wall_ms=lambda: epoch_ms(place.now()),
-            write_every_ms=1_000,
+        feed = ArchivedFeed(
+            archived.events,
+            archived.data,
+            interval_ms=archived.interval_ms,
+            start_ms=started_ms,
+            watch=ArchivedWatch(archived.data, archived.informed_ms),
         )
-        panel = ControlFiles(folder, now_ms=clock.now_ms, deadline_ms=deadline_ms, approval_valid=None)
-        observer = SessionObserver(journal=journal, files=files, instruments=archived.data.instruments)
-        session = paper_session(
-            facts=facts,
-            loop=ARCHIVED_LOOP,
-            trading=trading_of(plan, archived.data.instruments),
-            terms=terms_of(plan),
-            feed=observer.feed(_feed(archived, started_ms)),
-            ports=SessionPorts(
-                journal=journal,
-                log=PaperAccountFile(folder / PAPER_ACCOUNT_FILE),
-                panel=panel,
-                clock=clock,
-                shown=observer,
-                restart=files,
-            ),
-        )
-        status = session.run()
+        desk = PaperDesk(place=place, plan=plan, folder=folder, facts=facts, journal=journal)
+        status = desk.run(feed, archived.data.instruments, clock=clock, loop=ARCHIVED_LOOP)
     return PaperOutcome(
         status=status,
         folder=folder,
@@ -125,6 +117,68 @@ def run_paper_session(place: Workplace, plan: PaperPlan, span: Span, *, folder: 
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaperDesk:
+    """Where one paper session works: its plan, its runtime directory and its open journal."""
+
+    place: Workplace
+    plan: PaperPlan
+    folder: Path
+    facts: SessionFacts
+    journal: SessionDb
+
+    def run(
+        self, feed: Feed, instruments: Mapping[str, Instrument], *, clock: WaitingClock, loop: LoopSettings
+    ) -> SessionStatus:
+        """Run the session on a feed and a clock until it ends; everything it leaves is in the folder.
+
+        Raises:
+            CopytradeError: whatever stops a session; its last status says so.
+        """
+        files = RuntimeFiles(
+            self.folder,
+            facts=self.facts,
+            instruments=instruments,
+            code_version=self.place.code_version,
+            wall_ms=lambda: epoch_ms(self.place.now()),
+            write_every_ms=WRITE_EVERY_MS,
+        )
+        observer = SessionObserver(journal=self.journal, files=files, instruments=instruments)
+        session = paper_session(
+            facts=self.facts,
+            loop=loop,
+            trading=trading_of(self.plan, instruments),
+            terms=terms_of(self.plan),
+            feed=observer.feed(feed),
+            ports=SessionPorts(
+                journal=self.journal,
+                log=PaperAccountFile(self.folder / PAPER_ACCOUNT_FILE),
+                panel=ControlFiles(
+                    self.folder, now_ms=clock.now_ms, deadline_ms=self.facts.deadline_ms, approval_valid=None
+                ),
+                clock=clock,
+                shown=observer,
+                restart=files,
+            ),
+        )
+        return session.run()
+
+
+def opened_journal(folder: Path, facts: SessionFacts) -> SessionDb:
+    """The session's journal and with it the lease of its runtime directory.
+
+    Raises:
+        StoreFault: another process runs this session, or the file cannot be used.
+        BadInput: the folder, or what a hot stop left in it, is of another session.
+    """
+    snapshot = read_hot_restart(folder)
+    if snapshot is not None:
+        check_resume(snapshot, facts.identity)
+    return SessionDb.open(
+        folder / SESSION_FILE, identity=facts.identity, run_id=facts.run_id, now_ms=facts.started_at_ms
+    )
+
+
 def identity_of(plan: PaperPlan) -> SessionIdentity:
     """Who a paper session of this plan is."""
     return SessionIdentity(
@@ -134,17 +188,6 @@ def identity_of(plan: PaperPlan) -> SessionIdentity:
         venue=VENUE,
         account=plan.account,
     )
-
-
-def resumable(folder: Path, identity: SessionIdentity) -> None:
-    """A folder in which a hot stop left its snapshot goes on only as what it was.
-
-    Raises:
-        BadInput: another schema, policy digest, venue, account, lead or strategy.
-    """
-    snapshot = read_hot_restart(folder)
-    if snapshot is not None:
-        check_resume(snapshot, identity)
 
 
 def trading_of(plan: PaperPlan, instruments: Mapping[str, Instrument]) -> RunnerSettings:
@@ -170,36 +213,6 @@ def terms_of(plan: PaperPlan) -> PaperTerms:
         costs=plan.costs,
         delay_ms=plan.delay_ms,
         cash=plan.equity,
-    )
-
-
-def _facts(
-    plan: PaperPlan,
-    archived: Archived,
-    identity: SessionIdentity,
-    run_id: str,
-    started_ms: int,
-    deadline_ms: int | None,
-) -> SessionFacts:
-    return SessionFacts(
-        identity=identity,
-        run_id=run_id,
-        leads=tuple(lead.lead_id for lead in plan.leads),
-        mode=SessionMode.PAPER,
-        started_at_ms=started_ms,
-        interval_ms=plan.status_every_ms,
-        deadline_ms=deadline_ms,
-        is_reconstructed=bool(archived.reconstructed),
-    )
-
-
-def _feed(archived: Archived, started_ms: int) -> ArchivedFeed:
-    return ArchivedFeed(
-        archived.events,
-        archived.data,
-        interval_ms=archived.interval_ms,
-        start_ms=started_ms,
-        watch=ArchivedWatch(archived.data, archived.informed_ms),
     )
 
 
