@@ -26,8 +26,9 @@ INCIDENTS_FILE = "monitor.sqlite"
 APPLICATION_ID = 0x43544D31
 """Says that a SQLite file is a monitor's history of ours ("CTM1")."""
 SCHEMA_VERSION = 1
-LOCK_TIMEOUT_S = 30.0
-"""A pass of another monitor may be sending a message."""
+LOCK_TIMEOUT_S = 120.0
+"""A pass of another monitor may be trying to send a message, several times, to a service that hangs."""
+BUSY_TIMEOUT_S = 5.0
 NEXT_STEP = "Move monitor.sqlite away to start a new history; the session itself is not touched by it"
 _SCHEMA = (
     """CREATE TABLE incidents (number INTEGER PRIMARY KEY, rule TEXT NOT NULL, subject TEXT NOT NULL,
@@ -254,7 +255,7 @@ def _faults(path: Path, doing: str) -> Generator[None]:
 
 
 def _connected(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, timeout=LOCK_TIMEOUT_S)
+    connection = sqlite3.connect(path, isolation_level=None, timeout=BUSY_TIMEOUT_S)
     try:
         _prepare(connection)
         connection.execute("PRAGMA journal_mode = WAL")

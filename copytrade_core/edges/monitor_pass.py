@@ -31,7 +31,7 @@ from copytrade_core.monitor.delivery import (
 )
 from copytrade_core.monitor.facts import MonitorFacts, StatusFact
 from copytrade_core.monitor.finding import Blind, Rule
-from copytrade_core.monitor.incidents import Incident, Stop, acknowledged, advance
+from copytrade_core.monitor.incidents import Delivery, Incident, Stop, acknowledged, advance
 from copytrade_core.monitor.message import body, heartbeat, title
 from copytrade_core.monitor.rules import judge_all
 from copytrade_core.monitor.thresholds import Policy
@@ -154,6 +154,8 @@ class Monitor:
         resolved = tuple(each for each in changed if not each.is_active)
         with history.transaction():
             history.put(changed)
+            if as_baseline:
+                history.put(replace(each, delivery=Delivery.NONE, is_baseline=True) for each in history.pending())
             history.put_watermark(PROCESSED, facts.seen_by(), at_ms=facts.now_ms)
             if facts.baseline != history.watermark(BASELINE):
                 history.put_watermark(BASELINE, facts.baseline, at_ms=facts.now_ms)

@@ -10,7 +10,7 @@ from copytrade_core.model.order_row import OrderState
 from copytrade_core.model.units import money_to_decimal
 from copytrade_core.monitor.facts import AlertFact, JournalFact, MonitorFacts, OrderFact, StatusFact, Unreadable
 from copytrade_core.monitor.finding import Blind, Finding, Judged, Rule
-from copytrade_core.monitor.rules_session import is_recent
+from copytrade_core.monitor.rules_session import is_long_over, is_recent
 from copytrade_core.monitor.thresholds import Thresholds
 
 RULE_OF_ALERT: dict[AlertKind, Rule] = {
@@ -142,7 +142,8 @@ def duplicate_entry(facts: MonitorFacts, bounds: Thresholds) -> Judged:
             # The first fill of each order is when a second open began.
             _ = opens[each.episode_id].setdefault(each.client_order_id, each.number)
             last_ms[each.episode_id] = each.at_ms
-    held = {each.episode_id for each in facts.journal.holdings}
+    is_over = is_long_over(facts, bounds)
+    held = {each.episode_id for each in facts.journal.holdings if not is_over}
     found: list[Finding] = []
     for episode_id, orders in opens.items():
         second = max(orders.values())

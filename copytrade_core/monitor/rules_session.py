@@ -8,6 +8,7 @@ from copytrade_core.monitor.finding import Blind, Finding, Judged, Rule
 from copytrade_core.monitor.thresholds import Thresholds
 
 SESSION = "session"
+PAPER = "paper"
 DAILY_LOSS = "daily_loss"
 """The limit of the status that the loss rules read, named as the risk room names it."""
 
@@ -48,8 +49,10 @@ def process_missing(facts: MonitorFacts, _: Thresholds) -> Judged:
     return (_found(Rule.PROCESS_MISSING, SESSION, what, pid=str(process.pid or status.pid)),)
 
 
-def control_active(facts: MonitorFacts, _: Thresholds) -> Judged:
+def control_active(facts: MonitorFacts, bounds: Thresholds) -> Judged:
     """A control is set; those that an incident of ours has set are told with that incident."""
+    if is_long_over(facts, bounds):
+        return ()
     return tuple(
         _found(Rule.CONTROL_ACTIVE, each.name, f"{each.name} is set by {each.who or 'somebody'}: {each.why or '–'}")
         for each in facts.controls
@@ -141,18 +144,20 @@ def backoff_active(facts: MonitorFacts, _: Thresholds) -> Judged:
 
 def loss_limit_near(facts: MonitorFacts, bounds: Thresholds) -> Judged:
     """Most of the daily loss is used, but not all of it."""
-    return _loss(facts, Rule.LOSS_LIMIT_NEAR, bounds.loss_near_ratio, below=1.0)
+    return _loss(facts, bounds, Rule.LOSS_LIMIT_NEAR, bounds.loss_near_ratio, below=1.0)
 
 
-def loss_limit_hit(facts: MonitorFacts, _: Thresholds) -> Judged:
+def loss_limit_hit(facts: MonitorFacts, bounds: Thresholds) -> Judged:
     """The daily loss is used up."""
-    return _loss(facts, Rule.LOSS_LIMIT_HIT, 1.0, below=None)
+    return _loss(facts, bounds, Rule.LOSS_LIMIT_HIT, 1.0, below=None)
 
 
-def _loss(facts: MonitorFacts, rule: Rule, from_ratio: float, *, below: float | None) -> Judged:
+def _loss(facts: MonitorFacts, bounds: Thresholds, rule: Rule, from_ratio: float, *, below: float | None) -> Judged:
     status = facts.status
     if isinstance(status, Unreadable):
         return Blind()
+    if is_long_over(facts, bounds):
+        return ()
     if any(each.name == DAILY_LOSS and each.value is None for each in status.limits):
         return Blind()
     found: list[Finding] = []
@@ -173,6 +178,9 @@ def deadline_near(facts: MonitorFacts, bounds: Thresholds) -> Judged:
         return Blind()
     if status.deadline_ms is None or not status.positions or status.ended not in (None, Ended.DEADLINE):
         return ()
+    if status.ended is not None and status.mode == PAPER:
+        # Nothing is at a venue; the next session goes on from this book.
+        return ()
     left_s = (status.deadline_ms - facts.session_now_ms) / 1000
     if left_s > bounds.deadline_near_s and status.ended is None:
         return ()
@@ -190,11 +198,11 @@ def journal_unreadable(facts: MonitorFacts, _: Thresholds) -> Judged:
     return ()
 
 
-def session_failed(facts: MonitorFacts, _: Thresholds) -> Judged:
+def session_failed(facts: MonitorFacts, bounds: Thresholds) -> Judged:
     """The session ended with an error."""
     if isinstance(facts.status, Unreadable):
         return Blind()
-    if facts.status.ended is Ended.ERROR:
+    if facts.status.ended is Ended.ERROR and not is_long_over(facts, bounds):
         return (_found(Rule.SESSION_FAILED, facts.status.run_id, facts.status.last_error or "it ended with an error"),)
     return ()
 
@@ -204,6 +212,8 @@ def missed_close(facts: MonitorFacts, bounds: Thresholds) -> Judged:
     status, journal = facts.status, facts.journal
     if isinstance(status, Unreadable) or isinstance(journal, Unreadable):
         return Blind()
+    if is_long_over(facts, bounds):
+        return ()
     found: list[Finding] = []
     for each in status.positions:
         closed_ms = None if journal is None else _closed_ms(journal, each.episode_id)
@@ -222,6 +232,14 @@ def missed_close(facts: MonitorFacts, bounds: Thresholds) -> Judged:
 def _closed_ms(journal: JournalFact, episode_id: str) -> int | None:
     seen = [each.at_ms for each in journal.closes or () if each.episode_id == episode_id]
     return min(seen) if seen else journal.close_wished_ms.get(episode_id)
+
+
+def is_long_over(facts: MonitorFacts, bounds: Thresholds) -> bool:
+    """Whether the session ended so long ago that only what it left wrong still matters."""
+    status = facts.status
+    if isinstance(status, Unreadable) or status.ended is None:
+        return False
+    return not is_recent(facts, status.written_ms, bounds)
 
 
 def is_recent(facts: MonitorFacts, at_ms: int, bounds: Thresholds) -> bool:

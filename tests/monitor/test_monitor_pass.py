@@ -199,6 +199,19 @@ def test_an_incident_that_was_over_before_anybody_could_be_told_is_told_still(ru
     assert "(over by now)" in services.taken[0]["message"]
 
 
+def test_a_baseline_silences_what_was_over_and_not_yet_told(runtime, services) -> None:
+    unheard = Monitor(runtime.folder, CHOSEN, alerts=None)
+    (runtime.folder / "KILL").touch()
+    runtime.look(unheard)
+    (runtime.folder / "KILL").unlink()
+    for _ in range(2):
+        runtime.later(130)
+        runtime.look(unheard)
+    assert runtime.look(watching(runtime, services), as_baseline=True).pending_count == 0
+    assert services.taken == []
+    assert read_record(runtime.folder).unheard == ()
+
+
 def test_an_acknowledged_incident_is_quiet_until_it_is_over_and_comes_back(runtime, services) -> None:
     monitor = watching(runtime, services)
     (runtime.folder / "KILL").touch()

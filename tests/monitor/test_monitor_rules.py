@@ -300,9 +300,29 @@ def test_a_session_that_has_ended_well_needs_no_process_and_no_new_status(runtim
     assert runtime.look(watching(runtime, services)).active == ()
 
 
-def test_a_session_that_ended_at_its_deadline_with_positions_is_told_of(runtime, services) -> None:
+@pytest.mark.parametrize(("mode", "expected"), [("live", [Rule.DEADLINE_NEAR]), ("paper", [])])
+def test_a_session_that_ended_at_its_deadline_with_positions_at_a_venue_is_told_of(
+    mode, expected, runtime, services
+) -> None:
     runtime.status |= {"ended": "deadline", "positions": [runtime.position()], "deadline_at": iso(runtime.now_ms - 1)}
-    assert [each.rule for each in runtime.look(watching(runtime, services)).active] == [Rule.DEADLINE_NEAR]
+    runtime.status["mode"] = mode
+    assert [each.rule for each in runtime.look(watching(runtime, services)).active] == expected
+
+
+def test_long_after_the_end_only_what_was_left_wrong_still_matters(runtime, services) -> None:
+    monitor = watching(runtime, services)
+    (runtime.folder / "KILL").touch()
+    loss(5.0)(runtime)
+    unknown_for_long(runtime)
+    runtime.status |= {"ended": "kill", "positions": [runtime.position(source_state="closed")]}
+    expected = {Rule.CONTROL_ACTIVE, Rule.LOSS_LIMIT_HIT, Rule.UNKNOWN_ORDER, Rule.MISSED_CLOSE}
+    assert {each.rule for each in runtime.look(monitor).active} == expected
+    runtime.write_status(written_at=iso(runtime.now_ms))
+    runtime.writes_status = False
+    for _ in range(2):
+        runtime.later(3_700)
+        runtime.look(monitor)
+    assert [each.rule for each in runtime.look(monitor).active] == [Rule.UNKNOWN_ORDER]
 
 
 def test_a_session_on_a_virtual_clock_is_as_old_as_the_wall_says(runtime, services) -> None:
