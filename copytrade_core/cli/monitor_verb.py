@@ -53,7 +53,7 @@ def monitor(
     COPYTRADE_ALERT_URL_FILE names. docs/runbook.md says what each rule means. The session is only observed; with
     monitor.on_breach = "stop" a new breach writes STOP_NEW_ORDERS.
 
-    Example: copytrade monitor runtime/4751838302089254401 --once
+    Example: copytrade monitor data/runtime/4751838302089254401/paper --once
     """
     if sum((dry_run, init_baseline, test, ack is not None)) > 1:
         raise typer.BadParameter("--dry-run, --init-baseline, --test and --ack exclude each other")
@@ -226,7 +226,7 @@ def _draw_message(to: Console, found: MonitorPass) -> None:
         say(f"not told yet: {found.failure}; {found.pending_count} incidents wait and are tried again", to=to)
     elif found.waits is not None and found.pending_count:
         say(f"{found.pending_count} incidents wait: {found.waits.value}", to=to)
-    if found.message is not None:
+    if found.message is not None and found.failure is None:
         say(f"message: {found.message.title}", to=to)
         say(found.message.body, to=to)
     if found.heartbeat_failure is not None:

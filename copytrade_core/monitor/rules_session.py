@@ -54,7 +54,11 @@ def control_active(facts: MonitorFacts, bounds: Thresholds) -> Judged:
     if is_long_over(facts, bounds):
         return ()
     return tuple(
-        _found(Rule.CONTROL_ACTIVE, each.name, f"{each.name} is set by {each.who or 'somebody'}: {each.why or '–'}")
+        _found(
+            Rule.CONTROL_ACTIVE,
+            each.name,
+            f"it is set by {each.who or 'somebody'}: {each.why}" if each.why else "it is set, and nobody said why",
+        )
         for each in facts.controls
         if not each.by_monitor
     )
