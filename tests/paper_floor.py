@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from copytrade_core.edges.session_db import SessionDb
-from copytrade_core.model.broker import Broker
 from copytrade_core.model.caps import Caps
 from copytrade_core.model.controls import CLEAR
 from copytrade_core.model.episode import Episode
 from copytrade_core.model.fill import Fill
+from copytrade_core.model.intent import Hold
 from copytrade_core.model.market_data import MarketData
 from copytrade_core.model.policy import PolicySpec
 from copytrade_core.model.round_trip import ReplaySpec
 from copytrade_core.model.source_event import SourceEvent
 from copytrade_core.model.units import NOTIONAL_MAX, Money, Ppm
 from copytrade_core.model.venue import PositionMode
+from copytrade_core.model.verdict import Refused
 from copytrade_core.replay.coverage import epoch_ms, why_skipped
 from copytrade_core.replay.timeline import timeline
 from copytrade_core.session.archived_feed import ArchivedFeed, place_of
 from copytrade_core.session.archived_watch import ArchivedWatch
 from copytrade_core.session.identity import SessionIdentity
+from copytrade_core.session.leads import LeadPlan, strategy_of_leads
 from copytrade_core.session.loop import LoopSettings, Session
-from copytrade_core.session.paper_matching import PaperTerms
+from copytrade_core.session.paper_broker import PaperBroker
 from copytrade_core.session.paper_log import MemoryLog, PaperLog
+from copytrade_core.session.paper_matching import PaperTerms
 from copytrade_core.session.paper_session import SessionPorts, paper_session
 from copytrade_core.session.ports import ControlPanel, Journal, Journalled, JournalStep
 from copytrade_core.session.settings import RunnerSettings
@@ -61,6 +64,8 @@ class KeptJournal(Journal):
     def __init__(self, journal: Journal) -> None:
         self.journal = journal
         self.fills: list[Fill] = []
+        self.refused: list[Refused] = []
+        self.holds: list[Hold] = []
 
     def load(self) -> Journalled:
         return self.journal.load()
@@ -68,6 +73,8 @@ class KeptJournal(Journal):
     def commit(self, step: JournalStep) -> None:
         self.journal.commit(step)
         self.fills.extend(record for record in step.records if isinstance(record, Fill))
+        self.refused.extend(record for record in step.records if isinstance(record, Refused))
+        self.holds.extend(record for record in step.records if isinstance(record, Hold))
 
 
 @dataclass
@@ -106,7 +113,7 @@ class Paper:
         deadline_ms: int | None = None,
         loop: LoopSettings = LOOP,
         caps: Caps | None = None,
-        wrap: Callable[[Broker], Broker] | None = None,
+        leads: tuple[LeadPlan, ...] = (),
     ) -> None:
         self.events, self.data, self.spec = events, data, spec
         self.start_ms = epoch_ms(events[0].known_at) if events else 0
@@ -127,7 +134,7 @@ class Paper:
             is_reconstructed=True,
         )
         self.trading = RunnerSettings(
-            strategy=strategy_of(policy),
+            strategy=strategy_of_leads(policy, leads) if leads else strategy_of(policy),
             instruments=data.instruments,
             account="paper",
             lead_margin_balance=spec.lead_margin_balance,
@@ -136,6 +143,7 @@ class Paper:
             position_mode=PositionMode.HEDGE,
             planned_entry_age_ms_max=30_000,
             clock_skew_ms_max=5_000,
+            lead_caps={each.lead_id: each.notional_max for each in leads if each.notional_max is not None},
         )
         self.terms = PaperTerms(
             market_fill=spec.market_fill,
@@ -170,6 +178,16 @@ class Paper:
                 shown=self.shown,
                 restart=self.shown,
             ),
+        )
+
+    def broker(self) -> PaperBroker:
+        """The account as its log makes it."""
+        return PaperBroker(
+            account="paper",
+            instruments=self.data.instruments,
+            terms=self.terms,
+            log=self.log,
+            clock=VirtualClock(self.start_ms),
         )
 
     def book(self):

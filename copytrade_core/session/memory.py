@@ -107,7 +107,7 @@ class SessionMemory:
         self._commit(
             JournalStep(
                 at_ms=now_ms,
-                state=None if step.state is self.state else encode_state(step.state),
+                state=None if step.state == self.state else encode_state(step.state),
                 rows=tuple(changed.values()),
                 records=step.records,
                 fill_ids=() if fill_id is None else (fill_id,),

@@ -79,6 +79,7 @@ class Runner:
             account=settings.account,
             lead_margin_balance=settings.lead_margin_balance,
             caps=settings.caps,
+            lead_caps=settings.lead_caps,
             surroundings=self._watch,
         )
         self._enquiry = Enquiry(

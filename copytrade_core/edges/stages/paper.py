@@ -202,6 +202,7 @@ def trading_of(plan: PaperPlan, instruments: Mapping[str, Instrument]) -> Runner
         position_mode=PositionMode.HEDGE,
         planned_entry_age_ms_max=30_000,
         clock_skew_ms_max=5_000,
+        lead_caps={lead.lead_id: lead.notional_max for lead in plan.leads if lead.notional_max is not None},
     )
 
 
