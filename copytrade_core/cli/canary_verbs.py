@@ -18,10 +18,11 @@ from copytrade_core.cli.workplace import workplace
 from copytrade_core.model.errors import BadInput, Where
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from rich.console import Console
 
+    from copytrade_core.edges.stages.canary_request import CanaryRequest
     from copytrade_core.edges.stages.workplace import Workplace
 
 group = typer.Typer(no_args_is_help=True, help="Sessions that send no order: fills on paper, or orders only written.")
@@ -120,21 +121,36 @@ def _session(
     place: Workplace, mode: str, lead: str, day: str, *, live: bool, deadline: int | None, is_alone: bool
 ) -> Row:
     """One session with its parity; of several days, one that the archive has nothing of is left out and named."""
-    from copytrade_core.edges.stages.canary import CanaryRequest, canary_session
-    from copytrade_core.edges.stages.canary_summary import session_row
+    from copytrade_core.edges.stages.canary_request import CanaryRequest
     from copytrade_core.model.errors import NotStored
 
     request = CanaryRequest(
-        lead_id=lead, day=day, mode=mode, is_live=live, run_id=f"cli-{uuid.uuid4().hex[:12]}", deadline_s=deadline
+        lead_id=lead, day=day, is_live=live, run_id=f"cli-{uuid.uuid4().hex[:12]}", deadline_s=deadline
     )
     progress = error_console()
+    run = _paper if mode == "paper" else _shadow
     try:
-        found = canary_session(place, request, lambda text: say_exactly(text, to=progress))
+        return run(place, request, lambda text: say_exactly(text, to=progress))
     except NotStored as error:
         if is_alone:
             raise
         return {"day": day, "skipped": error.what}
-    return session_row(place, found, lead=lead, day=day, mode=mode)
+
+
+def _paper(place: Workplace, request: CanaryRequest, listen: Callable[[str], None]) -> Row:
+    from copytrade_core.edges.stages.canary import run_canary
+    from copytrade_core.edges.stages.canary_store import session_key
+    from copytrade_core.edges.stages.canary_summary import session_row
+
+    _ = run_canary(place, request, listen)
+    return session_row(place, session_key(request.day, request.lead_id))
+
+
+def _shadow(place: Workplace, request: CanaryRequest, listen: Callable[[str], None]) -> Row:
+    from copytrade_core.edges.stages.canary_shadow import run_shadow, shadow_row
+
+    _ = run_shadow(place, request, listen)
+    return shadow_row(place, request.lead_id, request.day)
 
 
 def draw_sessions(to: Console, rows: Sequence[Row]) -> None:
@@ -160,18 +176,31 @@ def draw_parity(to: Console, row: Row) -> None:
     if not lines:
         say(f"{row['day']}: no intent to compare with replay", to=to)
         return
-    columns = [name for name in lines[0] if any(line[name] not in (None, 0, 0.0, "") for line in lines)]
-    title = f"paper against replay, {row['day']} (bps, positive = paper worse)"
-    table(to, columns, [[line[name] for name in columns] for line in lines], title=title, right=columns[3:])
+    columns = ("episode", "intent", "replay", "paper", "difference", "because of")
+    drawn = [
+        (
+            f"{line['market'].partition('/')[0]} {line['episode']}",
+            line["intent"],
+            line["replay_price"],
+            line["paper_price"],
+            _bps(line["total_bps"]),
+            ", ".join(f"{name} {bps:.2f}" for name, bps in line["causes_bps"].items()) or "nothing",
+        )
+        for line in lines
+    ]
+    title = f"paper against replay, {row['day']} (basis points; positive: paper did worse)"
+    table(to, columns, drawn, title=title, right=("replay", "paper", "difference"))
     say(
         f"{parity['compared_count']} intents compared, mean difference {_bps(parity['difference_bps_mean'])}, "
         f"largest unexplained part {_bps(parity['residual_bps_max'])}, {len(parity['missed'])} missed",
         to=to,
     )
+    for episode, why in parity["episodes_not_comparable"].items():
+        say(f"not compared: {episode.rpartition('|')[2]}: {why}", to=to)
 
 
 def _bps(value: object) -> str:
-    return "–" if value is None else f"{value:.2f} bps"
+    return f"{value:.2f} bps" if isinstance(value, float) else "–"
 
 
 def _cell(value: object) -> object:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -76,8 +77,8 @@ class _Look(msgspec.Struct, frozen=True):
     controls: tuple[str, ...]
 
 
-def read_session(folder: Path, instruments: Mapping[str, Instrument], *, day: str | None = None) -> SessionRecord:
-    """The record of the session in a runtime directory, of one UTC day or of the day on which its last run began.
+def read_session(folder: Path, rules_of: Callable[[str], Instrument], *, day: str, run_id: str) -> SessionRecord:
+    """The record of the session in a runtime directory: of the runs that began on a UTC day, and of one by its id.
 
     Orders and fills are those of the whole journal, since money and holdings go on from day to day; start, end and
     polls are those of the day's runs.
@@ -88,12 +89,11 @@ def read_session(folder: Path, instruments: Mapping[str, Instrument], *, day: st
     """
     status = _status(folder)
     path = folder / SESSION_FILE
-    named = day or status.started_at.astimezone(UTC).strftime("%Y-%m-%d")
     try:
         with closing(_connection(path)) as connection:
             _ = check_ours(connection)
             connection.execute("BEGIN")
-            return _record(folder, connection, status, instruments, named)
+            return _record(folder, connection, status, rules_of, (day, run_id))
     except (sqlite3.Error, SchemaRefused, BadInput, ValueError, KeyError) as error:
         raise StoreFault(f"the session's journal cannot be read: {error}", where=Where(file=str(path))) from error
 
@@ -119,9 +119,14 @@ def _connection(path: Path) -> sqlite3.Connection:
 
 
 def _record(
-    folder: Path, connection: sqlite3.Connection, status: _Status, instruments: Mapping[str, Instrument], day: str
+    folder: Path,
+    connection: sqlite3.Connection,
+    status: _Status,
+    rules_of: Callable[[str], Instrument],
+    asked: tuple[str, str],
 ) -> SessionRecord:
-    runs = [(run_id, at_ms) for run_id, at_ms in _runs(connection) if _day(at_ms) == day]
+    day, newest = asked
+    runs = [(run_id, at_ms) for run_id, at_ms in _runs(connection) if _day(at_ms) == day or run_id == newest]
     if not runs:
         raise BadInput(f"no run of this session began on {day}")
     looks = [look for run_id, _ in runs for look in _looks(folder, run_id)]
@@ -156,7 +161,7 @@ def _record(
         polls_count=len(looks),
         failed_polls_count=sum(not look.poll_ok for look in looks),
         orders=tuple(_orders(connection)),
-        fills=tuple(_fills(connection, instruments)),
+        fills=tuple(_fills(connection, rules_of)),
         fill_ids=tuple(_column(connection, "SELECT fill_id FROM fill_ids")),
         halts=tuple(_halts(folder, looks)),
         alerts=tuple(
@@ -239,8 +244,9 @@ def _orders(connection: sqlite3.Connection) -> Iterator[SessionOrder]:
         )
 
 
-def _fills(connection: sqlite3.Connection, instruments: Mapping[str, Instrument]) -> Iterator[SessionFill]:
+def _fills(connection: sqlite3.Connection, rules_of: Callable[[str], Instrument]) -> Iterator[SessionFill]:
     columns = "client_order_id, episode_id, market, side, kind, at_ms, price, quantity, fee"
+    rules = cache(rules_of)
     for row in connection.execute(f"SELECT {columns} FROM fills ORDER BY number"):  # noqa: S608 (names above)
         order_id, episode, market, side, kind, at_ms, price, quantity, fee = row
         yield SessionFill(
@@ -251,7 +257,7 @@ def _fills(connection: sqlite3.Connection, instruments: Mapping[str, Instrument]
             is_entry=IntentKind(kind).is_entry,
             at_ms=at_ms,
             quantity=Steps(quantity),
-            notional=instruments[market].notional(Ticks(price), Steps(quantity)),
+            notional=rules(market).notional(Ticks(price), Steps(quantity)),
             fee=Money(fee),
         )
 

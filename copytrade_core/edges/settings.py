@@ -139,6 +139,14 @@ class PreflightSection(Section):
     seeds_count: int = Field(ge=1, le=1_000_000, description="Simulated fault schedules of one preflight.")
 
 
+class CanarySection(Section):
+    """Sessions that poll their lead: paper and shadow."""
+
+    poll_every_s: float = Field(gt=0, description="Seconds between two polls of a lead.")
+    price_every_s: float = Field(gt=0, description="Seconds between two readings of prices.")
+    deadline_s: int = Field(gt=0, description="A session runs this long at most; it ends at midnight UTC anyway.")
+
+
 class Settings(BaseSettings):
     """Every value in force. `load_settings` is the way to make one.
 
@@ -158,6 +166,7 @@ class Settings(BaseSettings):
     replay: ReplaySection
     search: SearchSection
     preflight: PreflightSection
+    canary: CanarySection
     monitor: MonitorSection
     monitor_levels: LevelsSection
     alerts: AlertsSection

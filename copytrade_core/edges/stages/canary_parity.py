@@ -12,11 +12,12 @@ from pathlib import Path
 
 import msgspec
 
-from copytrade_core.edges.intervals import interval_ms_of
+from copytrade_core.edges.intervals import epoch_ms, interval_ms_of
 from copytrade_core.edges.paper_account_file import PAPER_ACCOUNT_FILE, PaperAccountFile
 from copytrade_core.edges.parity_session import session_trades
 from copytrade_core.edges.runtime_files import SESSION_FILE
 from copytrade_core.edges.stages.canary import plan_of
+from copytrade_core.edges.stages.canary_request import DAY_S, begins_at, span_of
 from copytrade_core.edges.stages.canary_store import (
     FACTS,
     PARITY,
@@ -31,7 +32,7 @@ from copytrade_core.edges.stages.paper import identity_of
 from copytrade_core.edges.stages.paper_archive import Span, archived_of
 from copytrade_core.edges.stages.paper_plan import PaperPlan
 from copytrade_core.edges.stages.workplace import StageOutcome, Workplace
-from copytrade_core.evidence.parity import ParityTable, TradePath
+from copytrade_core.evidence.parity import IntentKey, ParityTable, TradePath
 from copytrade_core.evidence.parity_paths import Trades, compare_paths, replay_trades
 from copytrade_core.evidence.parity_rows import parity_rows, parity_summary
 from copytrade_core.model.caps import ReplayCaps
@@ -98,8 +99,7 @@ def _told(place: Workplace, plan: PaperPlan, record: SessionRecord) -> set[str]:
         from_ms, until_ms = record.started_at_ms, record.ended_at_ms + 1
         span = Span(from_at=_instant(from_ms), until_at=_instant(until_ms))
     else:
-        begins = datetime.strptime(record.day, "%Y-%m-%d").replace(tzinfo=UTC)
-        span = Span(from_at=begins, until_at=begins.replace(hour=23, minute=59, second=59, microsecond=999_999))
+        span = span_of(record.day)
     events = archived_of(place, plan, span).events
     return {event.episode.episode_id for event in events if isinstance(event, SourceOpened)}
 
@@ -124,10 +124,30 @@ def _compared(
         funding=_funding(folder),
         instruments=data.instruments,
     )
-    names = {episode.episode_id for episode in known} - set(skipped)
-    theirs = _only(other, names)
-    ours = _until(_only(base, names), theirs, record.ended_at_ms)
-    return compare_paths(ours, theirs, data.instruments), skipped
+    theirs = _only(other, {episode.episode_id for episode in known} - set(skipped))
+    until_ms = _entries_until_ms(record)
+    cut = _cut(base, theirs, until_ms)
+    names = {episode.episode_id for episode in known} - set(skipped) - set(cut)
+    ours = _until(_only(base, names), theirs, until_ms)
+    return compare_paths(ours, _only(theirs, names), data.instruments), {**skipped, **cut}
+
+
+def _entries_until_ms(record: SessionRecord) -> int:
+    """When the session stopped opening: an archived one at the end of its day, whatever exits it still followed."""
+    if record.is_observed:
+        return record.ended_at_ms
+    return min(record.ended_at_ms, epoch_ms(begins_at(record.day)) + DAY_S * 1000)
+
+
+def _cut(base: Trades, other: Trades, until_ms: int) -> dict[str, str]:
+    """Episodes that both traded and that the session's end cut short: what is left of them is no other trade."""
+    traded = {key.episode_id for key, trade in other.by_intent.items() if trade.filled}
+    late = (key for key, trade in base.by_intent.items() if trade.at_ms > until_ms and trade.filled)
+    return {
+        key.episode_id: "the session ended before its last entry"
+        for key in late
+        if key.kind.is_entry and key.episode_id in traded and key not in other.by_intent
+    }
 
 
 def _only(trades: Trades, names: set[str]) -> Trades:
@@ -135,10 +155,19 @@ def _only(trades: Trades, names: set[str]) -> Trades:
     return replace(trades, by_intent=kept)
 
 
-def _until(trades: Trades, other: Trades, ended_ms: int) -> Trades:
+def _until(trades: Trades, other: Trades, until_ms: int) -> Trades:
     """What replay did after the session had ended is nothing that the session missed."""
-    kept = {key: trade for key, trade in trades.by_intent.items() if trade.at_ms <= ended_ms or key in other.by_intent}
+    kept = {
+        key: trade
+        for key, trade in trades.by_intent.items()
+        if trade.at_ms <= until_ms or key in other.by_intent or _is_held(key, other)
+    }
     return replace(trades, by_intent=kept)
+
+
+def _is_held(key: IntentKey, other: Trades) -> bool:
+    """An exit of what the session had entered is compared whenever it was."""
+    return not key.kind.is_entry and any(each.episode_id == key.episode_id for each in other.by_intent)
 
 
 def _spec(place: Workplace, plan: PaperPlan) -> ReplaySpec:

@@ -1,10 +1,9 @@
-"""One session as a row for people and machines: how it ended, what it did, and its parity with replay."""
+"""One paper session as a row for people and machines: how it ended, what it did, and its parity with replay."""
 
 from __future__ import annotations
 
-from copytrade_core.edges.stages.canary import CanarySession
 from copytrade_core.edges.stages.canary_parity import compare_session
-from copytrade_core.edges.stages.canary_store import PARITY, load_session, session_facts, session_key
+from copytrade_core.edges.stages.canary_store import PARITY, SESSION, load_session, session_facts
 from copytrade_core.edges.stages.workplace import Workplace
 from copytrade_core.evidence.session_checks import check_session
 from copytrade_core.model.units import money_to_float
@@ -25,14 +24,21 @@ CAUSES = (
 )
 
 
-def session_row(place: Workplace, found: CanarySession, *, lead: str, day: str, mode: str) -> Row:
-    """The session and, for one on paper, its comparison with replay, made and stored here."""
-    key = session_key(day, lead)
-    record = load_session(place, key, asset=found.outcome.heads[0].asset)
+def session_row(place: Workplace, key: str) -> Row:
+    """A stored paper session with its comparison with replay, made and stored here where it is not yet.
+
+    Raises:
+        NotStored: no such session, or what a comparison needs is gone.
+        StoreFault: stored bytes were changed.
+    """
+    record, head = load_session(place, key), place.lake.require(SESSION, key)
     facts = session_facts(record)
-    row: Row = {
-        "day": day,
-        "ended": found.ended,
+    compared = place.lake.head(PARITY, key)
+    if compared is None or head.digest not in compared.parents.values():
+        _ = compare_session(place, key)
+    return {
+        "day": record.day,
+        "ended": record.ended or "not ended",
         "observed": record.is_observed,
         "entries": facts.entries_count,
         "exits": facts.exits_count,
@@ -43,14 +49,12 @@ def session_row(place: Workplace, found: CanarySession, *, lead: str, day: str, 
         "alerts": list(facts.alerts),
         "broken": list(facts.broken),
         "checks": {one.name: one.holds for one in check_session(record)},
-        "folder": str(found.folder),
+        "folder": str(place.settings.data_dir / str(head.metadata.get("folder"))),
+        "parity": _parity(place, key),
     }
-    return {**row, "parity": parity_of(place, key)} if mode == "paper" else row
 
 
-def parity_of(place: Workplace, key: str) -> Row:
-    """The comparison of a stored session with replay, and one short line per intent."""
-    _ = compare_session(place, key)
+def _parity(place: Workplace, key: str) -> Row:
     document = place.lake.document_as(PARITY, key, dict[str, object])
     facts, rows = document["gate_facts"], document["rows"]
     assert isinstance(facts, dict), "a parity document has facts"
@@ -70,4 +74,5 @@ def _line(row: Row) -> Row:
         "replay_price": row["replay_price"],
         "paper_price": row["paper_price"],
     }
-    return {**line, "total": row["total_bps"], **{cause: row[f"{cause}_bps"] for cause in CAUSES}}
+    causes = {cause: row[f"{cause}_bps"] for cause in CAUSES}
+    return {**line, "total_bps": row["total_bps"], "causes_bps": {name: bps for name, bps in causes.items() if bps}}

@@ -35,7 +35,8 @@ class SessionConfig(dg.Config):
 )
 def paper_session(context: dg.AssetExecutionContext, config: SessionConfig) -> dg.MaterializeResult:
     """Runs until the deadline, the end of the archive or a person ends it; killed and started again, it goes on."""
-    from copytrade_core.edges.stages.canary import CanaryRequest, run_canary
+    from copytrade_core.edges.stages.canary import run_canary
+    from copytrade_core.edges.stages.canary_request import CanaryRequest
     from copytrade_dagster.defs.paper.tables import session_tables
 
     day, lead_id = context.partition_key.split("|")
@@ -43,7 +44,6 @@ def paper_session(context: dg.AssetExecutionContext, config: SessionConfig) -> d
         request = CanaryRequest(
             lead_id=lead_id,
             day=day,
-            mode="paper",
             is_live=config.live,
             run_id=context.run.run_id,
             deadline_s=config.deadline_s,

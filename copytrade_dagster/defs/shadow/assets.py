@@ -25,17 +25,17 @@ from copytrade_dagster.resources import PLACE, place_of
 )
 def shadow_orders(context: dg.AssetExecutionContext, config: SessionConfig) -> dg.MaterializeResult:
     """One bounded shadow session of a lead."""
-    from copytrade_core.edges.stages.canary import CanaryRequest, run_canary
+    from copytrade_core.edges.stages.canary_request import CanaryRequest
+    from copytrade_core.edges.stages.canary_shadow import run_shadow
 
     day, lead_id = context.partition_key.split("|")
     with explained():
         request = CanaryRequest(
             lead_id=lead_id,
             day=day,
-            mode="shadow",
             is_live=config.live,
             run_id=context.run.run_id,
             deadline_s=config.deadline_s,
         )
-        outcome = run_canary(place_of(context), request, listen=None)
+        outcome = run_shadow(place_of(context), request, listen=None)
     return materialised(outcome.head("shadow_orders"), outcome.metadata)
