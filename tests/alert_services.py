@@ -38,7 +38,8 @@ class AlertServices:
     async def hooked(self, request: Request) -> Response:
         if self.failures:
             self.refused.append(self.failures.pop(0))
-            return PlainTextResponse("no", status_code=self.refused[-1])
+            elsewhere = {"location": f"{self.base_url}/hook/elsewhere"}
+            return PlainTextResponse("no", status_code=self.refused[-1], headers=elsewhere)
         self.taken.append(await request.json())
         return JSONResponse({"ok": True})
 
