@@ -31,6 +31,7 @@ from copytrade_core.cli import (
     preflight_verbs,
     replay_verb,
     search_verb,
+    session_verbs,
     simulate_verbs,
     store_verbs,
 )
@@ -82,6 +83,7 @@ for verbs in (
     replay_verb,
     preflight_verbs,
     search_verb,
+    session_verbs,
     simulate_verbs,
     store_verbs,
 ):

@@ -211,7 +211,7 @@ def test_a_later_replay_differs_by_what_its_delay_cost() -> None:
 def test_an_episodes_rows_sum_to_the_difference_of_its_results() -> None:
     """Whatever price the rows share: both paths end flat."""
     paths = [replay([episode(17, 62)], FOLLOW, replace(SPEC, costs=COSTS, delay_s=s), data(BARS)) for s in (0, 600)]
-    table = compare_paths(*(replay_trades(each, RULES, about={}) for each in paths), RULES)
+    table = compare_paths(replay_trades(paths[0], RULES, about={}), replay_trades(paths[1], RULES, about={}), RULES)
     results = [each.round_trips[0].pnl for each in paths]
     assert table.total == results[0] - results[1]
 
