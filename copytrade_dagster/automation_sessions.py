@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import dagster as dg
 from dagster._core.storage.tags import MAX_RUNTIME_SECONDS_TAG
 
-from copytrade_core.edges.stages.canary_place import live_folder, standing_of
+from copytrade_core.edges.settings import load_settings
+from copytrade_core.edges.stages.canary_place import live_folder, runtime_folders, standing_of
 from copytrade_core.edges.stages.canary_start import PAPER, NotNow, Start, wanted_session
 from copytrade_core.edges.stages.workplace import Workplace
 from copytrade_core.model.digest import digest_of
@@ -197,16 +198,12 @@ def _follow(context: dg.RunStatusSensorContext, why: str) -> dg.RunRequest | dg.
     job=monitor_lead,
     cron_schedule="*/15 * * * *",
     description="The monitor looks at every lead that has a session, so that its silence can be told from its absence.",
-    required_resource_keys={PLACE},
 )
 def quarterly_look(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
     """One run per lead with a session."""
-    from copytrade_core.edges.stages.canary_place import runtime_folders
-
-    place = context.resources.place
-    assert isinstance(place, Workplace), "the resource `place` is a workplace"
+    settings = load_settings()
     for lead_id in _leads(context.instance):
-        if runtime_folders(place.settings, lead_id):
+        if runtime_folders(settings, lead_id):
             yield dg.RunRequest(partition_key=lead_id, tags={LEAD_TAG: lead_id, "step": "monitor"})
 
 

@@ -56,7 +56,7 @@ def pending_changes(place: Workplace, lead_id: str) -> list[str]:
         seen = look(place, folder, is_dry_run=True)
         changes += [f"{folder.name} +{one.rule} {one.subject}" for one in seen.opened]
         changes += [f"{folder.name} -{one.incident_id}" for one in seen.resolved]
-        if seen.message is not None:
+        if seen.message is not None and address(os.environ, ALERT_URL) is not None:
             changes.append(f"{folder.name} message: {seen.message.title}")
     return changes
 
