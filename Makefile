@@ -51,6 +51,7 @@ format: $(VENV)/.dev ## fix what can be fixed without thinking
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
+# One test after the other: most of them use every core by themselves, and one measures how fast a stop is.
 soak: $(VENV)/.dev ## long endurance tests
 	@HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -m soak -o faulthandler_timeout=0
 

@@ -16,10 +16,10 @@ from copytrade_core.model.side import Side
 from copytrade_core.model.venue import VenueFill
 from copytrade_core.orders.booking import fill_of_foreign_close
 from copytrade_core.session.enquiry import Enquiry, since
+from copytrade_core.session.foreign_closes import shares_of
 from copytrade_core.session.memory import SessionMemory
 from copytrade_core.session.ports import Clock, ControlPanel
 from copytrade_core.session.reconcile import Line, Reconciliation, compare, unreadable
-from copytrade_core.session.vanished import shares_of
 from copytrade_core.session.watch import SessionWatch
 
 PATIENCE_MS = 30_000
@@ -101,10 +101,10 @@ class LedgerCheck:
             (line.market, line.side): self._differs_since.get((line.market, line.side), now_ms) for line in mismatches
         }
         for line in mismatches:
-            if line.venue == 0 and line.ledger != 0:
-                side = line.side or (Side.LONG if line.ledger > 0 else Side.SHORT)
-                self.explain_vanished(line.market, side)
-            elif now_ms - self._differs_since[line.market, line.side] >= PATIENCE_MS:
+            side = line.side or (Side.LONG if line.ledger > 0 else Side.SHORT)
+            if abs(line.venue) < abs(line.ledger) and line.venue * line.ledger >= 0:
+                self.explain_missing(line.market, side)
+            if line.venue and now_ms - self._differs_since[line.market, line.side] >= PATIENCE_MS:
                 what = f"ledger {line.ledger}, venue {line.venue} steps"
                 self._memory.alert(AlertKind.LEDGER_MISMATCH, line.market, what)
 
@@ -114,36 +114,41 @@ class LedgerCheck:
         if now_ms - self._unread_since >= PATIENCE_MS:
             self._memory.alert(AlertKind.VENUE_UNAVAILABLE, "account", f"cannot be read: {call}")
 
-    def explain_vanished(self, market: Market, side: Side) -> None:
-        """The venue shows no position where the ledger has one: take the result from its fills, never invent one.
+    def explain_missing(self, market: Market, side: Side) -> None:
+        """The venue shows less than the ledger holds: take the result from its fills, never invent one.
 
-        Flat is believed after two well-formed reads. Fills that explain it are posted; when none do and patience is
-        over, the holding leaves the book without a result, new orders stop, and a person is called.
+        What it shows is believed after two equal, well-formed reads. Fills that explain the difference exactly are
+        posted. When the venue is flat, none explains it and patience is over, the holding leaves the book without a
+        result, new orders stop, and a person is called.
         """
-        held = [
-            each for each in self._memory.state.book.holdings.values() if (each.market, each.side) == (market, side)
-        ]
-        if not held or not self._is_flat(market, side):
+        holdings = self._memory.state.book.holdings.values()
+        held = [each for each in holdings if (each.market, each.side) == (market, side)]
+        shown = self._shown(market, side)
+        missing = sum(each.quantity for each in held) - (shown or 0)
+        if shown is None or missing <= 0:
             return
         closing = self._foreign_closes(held)
         if closing is None:
             return
-        shares = shares_of(closing, held)
+        shares = shares_of(closing, held, missing)
         if shares is None:
-            self._give_up_on(market, side, held)
+            if shown == 0:
+                self._give_up_on(market, side, held)
             return
         for share in shares:
             event = OrderFilled(fill=fill_of_foreign_close(share.trade, share.holding, share.quantity))
             self._memory.tell(event, self._desk, fill_id=share.fill_id)
-        self._memory.alert(AlertKind.FOREIGN_ORDER, market, "someone else closed our position; its fills are posted")
+        self._memory.alert(AlertKind.FOREIGN_ORDER, market, "someone else closed of our position; its fills are posted")
 
-    def _is_flat(self, market: Market, side: Side) -> bool:
-        """Whether two reads, both well-formed, show nothing on this side."""
+    def _shown(self, market: Market, side: Side) -> int | None:
+        """The steps that two well-formed reads show on this side; None when they differ or one failed."""
+        seen: set[int] = set()
         for _ in range(2):
             answer = self._broker.position(market)
-            if isinstance(answer, Unavailable) or any(each.side is side for each in answer):
-                return False
-        return True
+            if isinstance(answer, Unavailable):
+                return None
+            seen.add(sum(each.quantity for each in answer if each.side is side))
+        return seen.pop() if len(seen) == 1 else None
 
     def _foreign_closes(self, held: list[Holding]) -> list[VenueFill] | None:
         """Closing trades since the first holding opened that are not of our orders; None when the read failed."""

@@ -288,7 +288,7 @@ class Runner:
             self._memory.alert(alarming, order.market, f"{outcome.reason} {outcome.code}: {outcome.message}")
         if order.kind is IntentKind.CLOSE:
             if outcome.reason in PERHAPS_FLAT:
-                self._ledger_check.explain_vanished(order.market, order.side)
+                self._ledger_check.explain_missing(order.market, order.side)
             still_held = order.episode_id in self._memory.state.book.holdings
             if outcome.reason is not RejectReason.NO_POSITION and still_held:
                 self._memory.alert(AlertKind.CLOSE_NOT_PLACED, order.episode_id, f"{outcome.code}: {outcome.message}")

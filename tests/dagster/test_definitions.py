@@ -1,6 +1,5 @@
 import subprocess
 import sys
-import time
 
 import dagster as dg
 import pytest
@@ -113,17 +112,13 @@ def test_no_job_schedule_or_sensor_can_start_live():
         assert not {"shadow_canary", "live_canary"} & {target.job_name for target in getattr(item, "targets", [])}
 
 
-def test_loading_takes_under_five_seconds_and_no_venue_or_compiler():
+def test_loading_needs_no_venue_and_no_compiler():
     code = (
-        "import sys, time; begun = time.perf_counter();"
-        "from copytrade_dagster.definitions import defs; defs.get_repository_def();"
-        "print(time.perf_counter() - begun, [m for m in ('numba', 'ccxt', 'pandas') if m in sys.modules])"
+        "import sys; from copytrade_dagster.definitions import defs; defs.get_repository_def();"
+        "print([m for m in ('numba', 'ccxt', 'pandas') if m in sys.modules])"
     )
-    begun = time.perf_counter()
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    seconds, modules = done.stdout.split(maxsplit=1)
-    assert modules.strip() == "[]"
-    assert float(seconds) < 5, f"{seconds} s of {time.perf_counter() - begun:.1f} s"
+    assert done.stdout.strip() == "[]"
 
 
 def test_live_is_a_location_of_its_own(project_root):

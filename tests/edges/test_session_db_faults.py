@@ -7,6 +7,8 @@ import random
 import sqlite3
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -148,16 +150,23 @@ except StoreFault as fault:
 """
 
 
+@pytest.fixture
+def reachable() -> Iterator[Path]:
+    """A folder that another user may enter; pytest keeps its own closed."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+
+
 @pytest.mark.parametrize("exists", [True, False], ids=["written before", "new"])
-def test_a_read_only_directory_is_a_fault(tmp_path: Path, project_root: Path, exists: bool) -> None:
+def test_a_read_only_directory_is_a_fault(reachable: Path, project_root: Path, exists: bool) -> None:
     # In a process of its own without root's rights: root may write everywhere.
-    folder = tmp_path / "run"
+    folder = reachable / "run"
     folder.mkdir()
     path = folder / "session.sqlite"
     if exists:
         written(path)
-    for above in (folder, *[each for each in tmp_path.parents if "pytest" in str(each)], tmp_path):
-        above.chmod(0o755)
     for each in folder.iterdir():
         each.chmod(0o444)
     folder.chmod(0o555)

@@ -43,29 +43,29 @@ def a_market(*, tick: str = "0.1", step: str = "0.001", contract: int = 1, **cha
         as_of=datetime(2026, 1, 1, tzinfo=UTC),
         source="test",
     )
-    fields = {"instrument": instrument, "symbol": "BTC-USDT", "contract_steps": Steps(contract), "is_open": True}
-    return VenueMarket(**(fields | changes))
+    usual = VenueMarket(instrument=instrument, symbol="BTC-USDT", contract_steps=Steps(contract), is_open=True)
+    return dataclasses.replace(usual, **changes)
 
 
 def an_order(**changes) -> Order:
-    fields = {
-        "client_order_id": "c" + "a" * 25,
-        "kind": IntentKind.OPEN,
-        "episode_id": "e",
-        "market": BTC,
-        "side": Side.LONG,
-        "leg": "",
-        "replaces": "",
-        "buys": True,
-        "reduce_only": False,
-        "style": LimitStyle(price=Ticks(300_000), post_only=False),
-        "quantity": Steps(10),
-        "worst_notional": Money(0),
-        "live_from_ms": 0,
-        "expires_at_ms": None,
-        "reason": "",
-    }
-    return Order(**(fields | changes))
+    usual = Order(
+        client_order_id="c" + "a" * 25,
+        kind=IntentKind.OPEN,
+        episode_id="e",
+        market=BTC,
+        side=Side.LONG,
+        leg="",
+        replaces="",
+        buys=True,
+        reduce_only=False,
+        style=LimitStyle(price=Ticks(300_000), post_only=False),
+        quantity=Steps(10),
+        worst_notional=Money(0),
+        live_from_ms=0,
+        expires_at_ms=None,
+        reason="",
+    )
+    return dataclasses.replace(usual, **changes)
 
 
 def limit(price: int) -> LimitStyle:
@@ -122,7 +122,9 @@ def test_a_quantity_is_rounded_down_to_whole_contracts_and_the_change_is_told():
     )
     sold = quantise(Decimal("0.02"), Decimal("30000.04"), a_market(), buys=False)
     assert sold == Quantised(quantity=Steps(20), price=Ticks(300_000), quantity_change_bps=0, price_change_bps=1)
-    assert quantise(Decimal("0.02"), None, a_market(), buys=False).price is None
+    unpriced = quantise(Decimal("0.02"), None, a_market(), buys=False)
+    assert isinstance(unpriced, Quantised)
+    assert unpriced.price is None
 
 
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "0", "-1"])

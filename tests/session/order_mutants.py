@@ -77,8 +77,8 @@ MUTANTS = (
         file="session/ledger_check.py",
         swaps=(
             (
-                "            if isinstance(answer, Unavailable) or any(each.side is side for each in answer):",
-                "            if not isinstance(answer, Unavailable) and any(each.side is side for each in answer):",
+                "            if isinstance(answer, Unavailable):\n                return None\n",
+                "            if isinstance(answer, Unavailable):\n                answer = ()\n",
             ),
             (
                 '            return unreadable(f"positions ({positions.why})", now_ms)',

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import pytest
 
 from copytrade_core.model.venue import Venue
@@ -23,15 +26,17 @@ SEEDS, HTTP_DRILLS, ELSEWHERE, HUNTED, STOPS = 10_000, 300, 300, 400, 60
 
 
 @pytest.mark.soak
-def test_ten_thousand_seeds_break_nothing_and_every_planted_fault_is_found(project_root, tmp_path):
+def test_ten_thousand_seeds_break_nothing_and_every_planted_fault_is_found(project_root):
+    # A folder of its own: pytest clears its old ones, and other runs may begin while this one lasts.
+    with TemporaryDirectory(prefix="copytrade-soak-") as folder:
+        lost = survivors(project_root, Path(folder) / "mutants", HUNTED)
+        silence = stops(Path(folder), STOPS)
     in_process, took_s = timed(lambda: many_seeds(Venue.BINGX, 0, SEEDS))
     elsewhere = [many_seeds(venue, 50_000, ELSEWHERE) for venue in (Venue.GATE, Venue.BINANCE)]
     http = over_http(Venue.BINGX, 100_000, HTTP_DRILLS)
     for venue in (Venue.GATE, Venue.BINANCE):
         http.join(over_http(venue, 100_000, HTTP_DRILLS // 10))
-    lost = survivors(project_root, tmp_path / "mutants", HUNTED)
-    (tmp_path / "stops").mkdir()
-    found = figures(in_process, http, lost, stops(tmp_path / "stops", STOPS), took_s=took_s)
+    found = figures(in_process, http, lost, silence, took_s=took_s)
     write(project_root, found)
     print(as_markdown(found))
     assert [each.failures for each in (in_process, *elsewhere, http)] == [[], [], [], []]

@@ -55,6 +55,11 @@ def stage():
         yield running
 
 
+def at_the_venue(record):
+    orders = sorted((str(each.client_order_id), each.quantity, each.filled) for each in record.ledger.orders)
+    return orders, record.ledger.positions, record.book.cash
+
+
 def came_out_as_expected(scenario, record):
     assert judge(record) == ()
     assert unmet(scenario, record) == ()
@@ -71,4 +76,8 @@ def test_a_scenario_in_process(venue, scenario):
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_a_scenario_over_http(stage, scenario):
     schedule = scenario.schedule(Venue.BINGX)
-    came_out_as_expected(scenario, Drill(schedule, HttpWorld(schedule, stage), wrap=None, traced=False).run())
+    record = Drill(schedule, HttpWorld(schedule, stage), wrap=None, traced=False).run()
+    came_out_as_expected(scenario, record)
+    in_this_process = judged(schedule, in_process(RULES[Venue.BINGX], DRILL_POLICIES)).record
+    assert in_this_process is not None
+    assert at_the_venue(record) == at_the_venue(in_this_process), "two faces of one venue"

@@ -173,6 +173,18 @@ def test_a_position_that_someone_else_closed_takes_its_result_from_the_venues_fi
     assert session.runner.reconcile().fault is None
 
 
+def test_what_someone_else_closed_in_part_is_booked_and_the_rest_can_be_left():
+    session = Session()
+    session.open()
+    session.let_pass(2)
+    by_hand(session, Side.LONG, 400)
+    session.runner.reconcile()
+    assert session.in_book == session.at_venue == 600
+    session.close()
+    session.let_pass(2)
+    assert (session.in_book, session.at_venue) == (0, 0)
+
+
 def test_positions_that_cannot_be_read_are_never_flat():
     session = Session()
     session.open()

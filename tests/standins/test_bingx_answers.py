@@ -308,5 +308,5 @@ def test_every_answer_is_in_the_envelope_and_every_refusal_too(desk: BingxDesk):
 
 
 def test_a_wrong_shape_is_found():
-    row = {"apiKey": 5, "permissions": [], "ipAddresses": [], "more": 1}
+    row: dict[str, object] = {"apiKey": 5, "permissions": [], "ipAddresses": [], "more": 1}
     assert set(misfits(row, PERMISSIONS)) == {"apiKey", "note", "more"}

@@ -8,6 +8,7 @@ import pytest
 
 from copytrade_core.edges.standins.venue_control import FlipMode, ForeignOrder
 from copytrade_core.edges.standins.venue_server import VenueServerConfig, VenueStandin, running_venue
+from copytrade_core.model.side import Side
 from copytrade_core.model.venue import PositionMode, Venue, VenueOrderStatus
 from tests.standins.venue_desk import BTC, NOW, ORDER, BingxDesk, run_setup
 
@@ -266,7 +267,7 @@ def test_the_mode_changes_only_without_positions_and_orders(desk: BingxDesk):
 
 
 def test_what_others_do_to_the_account_is_seen_like_our_own(desk: BingxDesk, venue: VenueStandin):
-    venue.control.inject(ForeignOrder(market=BTC, buys=True, quantity="0.01", price="40000", position_side="long"))
+    venue.control.inject(ForeignOrder(market=BTC, buys=True, quantity="0.01", price="40000", position_side=Side.LONG))
     row = desk.data("GET", f"{SWAP}/v2/trade/openOrders")["orders"][0]
     assert (row["clientOrderId"], row["price"]) == ("", "40000.0")
     venue.control.inject(FlipMode())

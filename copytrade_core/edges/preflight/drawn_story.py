@@ -130,7 +130,7 @@ def _draw_controls(rng: np.random.Generator, ends_ms: int) -> tuple[ControlChang
 def _draw_foreign(rng: np.random.Generator, ends_ms: int) -> tuple[ForeignAct, ...]:
     if rng.random() < 0.6:
         return ()
-    kinds = (ForeignKind.ORDER, ForeignKind.POSITION, ForeignKind.CLOSES_OURS)
+    kinds = (ForeignKind.ORDER, ForeignKind.POSITION, ForeignKind.CLOSES_OURS, ForeignKind.CLOSES_PART)
     return (
         ForeignAct(
             kind=kinds[int(rng.integers(len(kinds)))],

@@ -32,7 +32,7 @@ from copytrade_core.virtual_exchange.faults import VenueFaultKind
 from copytrade_core.virtual_exchange.venue_ask import VenueCall
 from copytrade_core.virtual_exchange.venue_rules import Basis
 
-TIMEOUT_S = 0.25
+TIMEOUT_S = 0.5
 """How long the client waits for a byte: real time, so it is short."""
 
 
@@ -141,22 +141,26 @@ class HttpWorld(World):
                 )
             case ForeignKind.POSITION:
                 control.inject(ForeignPosition(market=act.market, side=act.side, quantity=quantity))
-            case ForeignKind.CLOSES_OURS if held := before.get((act.market, act.side), 0):
-                control.inject(
-                    ForeignOrder(
-                        market=act.market,
-                        buys=act.side.exit_buys,
-                        quantity=str(instrument.quantity(held)),
-                        position_side=act.side if hedged else None,
-                        reduce_only=None if hedged else True,
-                    )
-                )
             case ForeignKind.CLOSES_OURS:
-                pass
+                self._close(act, before.get((act.market, act.side), 0))
+            case ForeignKind.CLOSES_PART:
+                self._close(act, before.get((act.market, act.side), 0) // 2)
             case ForeignKind.FLIPS_MODE:
                 control.inject(FlipMode())
         after = self._held()
         return {place: after.get(place, 0) - before.get(place, 0) for place in {*before, *after}}
+
+    def _close(self, act: ForeignAct, steps: int) -> None:
+        if steps:
+            hedged = self.mode is PositionMode.HEDGE
+            order = ForeignOrder(
+                market=act.market,
+                buys=act.side.exit_buys,
+                quantity=str(MARKETS[act.market].instrument.quantity(steps)),
+                position_side=act.side if hedged else None,
+                reduce_only=None if hedged else True,
+            )
+            self._stage.control.inject(order)
 
     def _held(self) -> dict[Place, int]:
         return {(each.market, each.side): int(each.quantity) for each in self._stage.control.ledger().positions}

@@ -144,6 +144,12 @@ SCENARIOS: tuple[Scenario, ...] = (
         ),
     ),
     Scenario(
+        name="partly_closed_by_another",
+        why="what somebody else closed is booked from the venue's fills; the close asks for the rest alone",
+        foreign=(ForeignAct(kind=ForeignKind.CLOSES_PART, at_ms=at_ms(150), market=FIRST_MARKET, side=Side.LONG),),
+        expected=_expect(alerts=(AlertKind.FOREIGN_ORDER,)),
+    ),
+    Scenario(
         name="reduce_only_refused",
         why="a close that the venue refuses is told to a person and tried again",
         faults=_refused(RejectReason.REDUCE_ONLY, nth=CLOSE_IS_SUBMIT),

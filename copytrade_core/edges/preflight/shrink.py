@@ -8,7 +8,7 @@ from typing import Any
 
 from copytrade_core.edges.preflight.schedule import Schedule
 
-TRIES_MAX = 150
+TRIES_MAX = 80
 """How many smaller schedules are tried at most."""
 _OF_SCHEDULE = ("crashes", "faults")
 _OF_STORY = ("foreign", "controls", "silences", "points", "told")

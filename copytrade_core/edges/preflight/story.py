@@ -73,6 +73,8 @@ class ForeignKind(StrEnum):
     POSITION = "position"
     CLOSES_OURS = "closes_ours"
     """Somebody closes what we hold."""
+    CLOSES_PART = "closes_part"
+    """Somebody closes half of what we hold."""
     FLIPS_MODE = "flips_mode"
 
 

@@ -160,6 +160,8 @@ class InProcessWorld(World):
                 _ = self._engine.inject_position(act.market, act.side, FOREIGN_STEPS)
             case ForeignKind.CLOSES_OURS:
                 self._close(act, before.get((act.market, act.side), 0))
+            case ForeignKind.CLOSES_PART:
+                self._close(act, before.get((act.market, act.side), 0) // 2)
             case ForeignKind.FLIPS_MODE:
                 _ = self._engine.flip_mode()
         after = self._held()

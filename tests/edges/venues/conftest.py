@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from copytrade_core.edges.venues.catalogue import profile_of
-from copytrade_core.edges.venues.ccxt_broker import CcxtBroker, ccxt_broker
+from copytrade_core.edges.venues.ccxt_broker import CcxtBroker, LoadedMarkets, ccxt_broker
 from copytrade_core.edges.venues.certificate import VenueCertificate
 from copytrade_core.edges.venues.certify import certificate_of
 from copytrade_core.edges.venues.credentials import Credentials
@@ -57,7 +57,7 @@ def broker_at(credentials: Credentials) -> Callable[..., CcxtBroker]:
         mode: PositionMode = PositionMode.HEDGE,
         now_ms: Callable[[], int] = lambda: NOW_MS,
         timeout_s: float = 2.0,
-        **more: object,
+        markets: LoadedMarkets | None = None,
     ) -> CcxtBroker:
         return ccxt_broker(
             profile_of(venue),
@@ -67,7 +67,7 @@ def broker_at(credentials: Credentials) -> Callable[..., CcxtBroker]:
             now_ms=now_ms,
             timeout_s=timeout_s,
             position_mode=mode,
-            **more,
+            markets=markets,
         )
 
     return make

@@ -107,7 +107,7 @@ def handler_of(venue: ScriptedVenue) -> type[BaseHTTPRequestHandler]:
 
         do_GET = do_POST = do_DELETE = do_PUT = answer  # noqa: N815 (the server's names)
 
-        def log_message(self, *_: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the base class names it)
             pass
 
     return Handler

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import ccxt
 import pytest
 import requests
@@ -79,7 +81,9 @@ def test_an_empty_list_in_place_of_an_object_is_no_account(garbled, scripted):
 def test_the_stock_client_calls_such_an_account_flat(scripted):
     """Why answers are judged: this is what stock ccxt makes of them."""
     scripted.everywhere = Reply(raw=b'{"code":0,"msg":""}')
-    stock = ccxt.bingx({"apiKey": "k", "secret": "s", "session": requests.Session(), "enableRateLimit": False})
+    stock = cast(
+        "Any", ccxt.bingx({"apiKey": "k", "secret": "s", "session": requests.Session(), "enableRateLimit": False})
+    )
     stock.urls["api"]["swap"] = scripted.base_url + "/openApi"
     stock.options["defaultType"] = "swap"
     stock.set_markets(stock.parse_markets([SCRIPTS[Venue.BINGX].contract("BTC-USDT", 4, 1, "0.0001")]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any, cast
 
 import ccxt
 import pytest
@@ -392,7 +393,7 @@ def test_the_clients_own_brake_is_on_at_the_venue_and_off_on_a_virtual_clock(add
     client = guarded_client(
         profile_of(BINGX), address=address, credentials=credentials, now_ms=lambda: NOW_MS, timeout_s=1.0
     )
-    assert client.stock.enableRateLimit is waits
+    assert cast("Any", client.stock).enableRateLimit is waits
 
 
 # --- markets ---------------------------------------------------------------------------------------------------------
@@ -490,4 +491,4 @@ def test_an_unreachable_venue_is_unknown_after_sending_was_tried(scripted, broke
 def test_a_profile_cannot_be_changed_after_it_was_certified(scripted, broker_at):
     profile = profile_of(BINGX)
     with pytest.raises(dataclasses.FrozenInstanceError):
-        profile.submit_deadline_ms = 0
+        profile.submit_deadline_ms = 0  # pyright: ignore[reportAttributeAccessIssue] - that it is refused is the test

@@ -9,6 +9,7 @@ import pytest
 from copytrade_core.edges.venues.parse import BadAnswer, fee_money, number, plain
 from copytrade_core.model.outcome import Unavailable
 from copytrade_core.model.side import Side
+from copytrade_core.model.units import Money, Steps, Ticks
 from copytrade_core.model.venue import (
     PositionMode,
     Venue,
@@ -36,7 +37,7 @@ FILLS = {
     BINANCE: (binance_script.FILLS, Reply),
 }
 HELD = {BINGX: bingx_script.ok, GATE: Reply, BINANCE: Reply}
-STEPS = {BINGX: 100, GATE: 100, BINANCE: 10}
+STEPS = {BINGX: Steps(100), GATE: Steps(100), BINANCE: Steps(10)}
 
 
 def orders(venue, scripted, broker_at, **changes):
@@ -69,7 +70,7 @@ def test_an_order_is_read_exactly(venue, scripted, broker_at):
         buys=True,
         status=S.OPEN,
         quantity=STEPS[venue],
-        filled=0,
+        filled=Steps(0),
         created_at_ms=NOW_MS,
     )
 
@@ -156,9 +157,9 @@ def test_a_fill_is_read_exactly_and_its_fee_is_what_was_paid(venue, scripted, br
         venue_order_id=str(SCRIPTS[venue].VENUE_ID),
         market=BTC,
         buys=True,
-        price=300_000,
+        price=Ticks(300_000),
         quantity=STEPS[venue],
-        fee=15_000_000,
+        fee=Money(15_000_000),
         is_maker=False,
         time_ms=NOW_MS,
     )
@@ -234,7 +235,7 @@ def test_fills_come_oldest_first(venue, scripted, broker_at):
 @pytest.mark.parametrize("venue", Venue)
 def test_a_position_is_read_and_its_average_price_is_the_nearest_tick(venue, scripted, broker_at):
     assert positions(venue, scripted, broker_at) == (
-        VenuePosition(market=BTC, side=Side.LONG, quantity=STEPS[venue], entry_price=300_000),
+        VenuePosition(market=BTC, side=Side.LONG, quantity=STEPS[venue], entry_price=Ticks(300_000)),
     )
 
 
@@ -279,7 +280,7 @@ def test_one_position_that_cannot_be_read_is_never_flat(venue, changes, scripted
 def test_balance_and_probe_are_read(venue, scripted, broker_at):
     SCRIPTS[venue].script(scripted)
     broker = broker_at(scripted.base_url, venue)
-    assert broker.balance() == VenueBalance(equity=100_050_000_000, free=90_025_000_000)
+    assert broker.balance() == VenueBalance(equity=Money(100_050_000_000), free=Money(90_025_000_000))
     assert broker.probe() == VenueProbe(
         can_trade=True,
         can_withdraw=False,

@@ -12,11 +12,12 @@ import pytest
 from copytrade_core.edges.venues.certify import certify
 from copytrade_core.edges.venues.request_capture import Specimen
 from copytrade_core.model.errors import BadInput
+from copytrade_core.model.units import Steps, Ticks
 from copytrade_core.model.venue import PositionMode, Venue
 from tests.edges.venues.scripted_venue import NOW_MS, Reply
 from tests.edges.venues.venue_orders import BTC, ORDER_PATH, SCRIPTS
 
-QUANTITY = {Venue.BINGX: 100, Venue.GATE: 100, Venue.BINANCE: 10}
+QUANTITY = {Venue.BINGX: Steps(100), Venue.GATE: Steps(100), Venue.BINANCE: Steps(10)}
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def certified(scripted, credentials):
             answers(venue, scripted)
             return scripted.base_url
 
-        specimen = Specimen(market=BTC, quantity=QUANTITY[venue], resting_price=300_000, now_ms=NOW_MS)
+        specimen = Specimen(market=BTC, quantity=QUANTITY[venue], resting_price=Ticks(300_000), now_ms=NOW_MS)
         return certify(
             venue, stand_in=stand_in, credentials=credentials, specimen=specimen, timeout_s=2.0, made_at_ms=NOW_MS
         )

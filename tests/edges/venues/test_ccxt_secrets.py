@@ -11,6 +11,7 @@ from copytrade_core.edges.venues.certificate import certificate_json
 from copytrade_core.edges.venues.certify import certify
 from copytrade_core.edges.venues.request_capture import Specimen
 from copytrade_core.model.side import Side
+from copytrade_core.model.units import Steps, Ticks
 from copytrade_core.model.venue import PositionMode, Venue
 from tests.edges.venues.scripted_venue import KEY, NOW_MS, SECRET, Reply
 from tests.edges.venues.venue_orders import BTC, ID, SCRIPTS, an_order
@@ -73,7 +74,7 @@ def test_a_certificate_holds_no_secret_and_no_signature(venue, scripted, credent
         SCRIPTS[venue].script(scripted)
         return scripted.base_url
 
-    specimen = Specimen(market=BTC, quantity=100, resting_price=300_000, now_ms=NOW_MS)
+    specimen = Specimen(market=BTC, quantity=Steps(100), resting_price=Ticks(300_000), now_ms=NOW_MS)
     made = certify(
         venue, stand_in=stand_in, credentials=credentials, specimen=specimen, timeout_s=2.0, made_at_ms=NOW_MS
     )

@@ -22,6 +22,7 @@ from copytrade_core.edges.venues.envelope import VenueAnswer
 from copytrade_core.edges.venues.request_capture import Specimen
 from copytrade_core.edges.venues.transport import Loopback
 from copytrade_core.model.intent import LimitStyle
+from copytrade_core.model.order import Order
 from copytrade_core.model.outcome import (
     Absent,
     Accepted,
@@ -33,7 +34,7 @@ from copytrade_core.model.outcome import (
     Unknown,
 )
 from copytrade_core.model.side import Side
-from copytrade_core.model.units import Ticks
+from copytrade_core.model.units import Steps, Ticks
 from copytrade_core.model.venue import PositionMode, Venue, VenueOrder, VenueOrderStatus
 from copytrade_core.virtual_exchange.faults import VenueFault, VenueFaultKind
 from copytrade_core.virtual_exchange.venue_ask import VenueCall
@@ -44,7 +45,7 @@ from tests.edges.venues.venue_orders import BTC, ID, an_order
 BINGX, GATE, BINANCE = Venue.BINGX, Venue.GATE, Venue.BINANCE
 F, C = VenueFaultKind, VenueCall
 STEP = {BINGX: "0.0001", GATE: "0.0001", BINANCE: "0.001"}
-QUANTITY = {BINGX: 100, GATE: 100, BINANCE: 10}
+QUANTITY = {BINGX: Steps(100), GATE: Steps(100), BINANCE: Steps(10)}
 OTHER = "c" + "b" * 25
 
 
@@ -101,8 +102,8 @@ class Desk:
         self.broker.markets()
         return self.broker
 
-    def order(self, **changes):
-        return an_order(**({"quantity": QUANTITY[self.venue]} | changes))
+    def order(self, *, quantity: int | None = None, **changes) -> Order:
+        return an_order(quantity=QUANTITY[self.venue] if quantity is None else quantity, **changes)
 
     def later(self, ms: int) -> None:
         self.now_ms += ms

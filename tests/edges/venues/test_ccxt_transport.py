@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import ccxt
@@ -10,6 +11,7 @@ import pytest
 import requests
 
 from copytrade_core.edges.venues.catalogue import profile_of
+from copytrade_core.edges.venues.credentials import Credentials
 from copytrade_core.edges.venues.stock_client import guarded_client
 from copytrade_core.edges.venues.transport import Loopback, RealVenue, loopback_port, pinned_session
 from copytrade_core.model.errors import BadConfig
@@ -26,15 +28,21 @@ def urls_in(value: object) -> list[str]:
     return [value] if isinstance(value, str) else []
 
 
-@pytest.mark.parametrize("venue", Venue)
-def test_no_host_name_of_a_client_on_loopback_can_be_resolved(venue, credentials):
+def whole_client(venue: Venue, credentials: Credentials) -> Any:
+    """A guarded client on loopback with all that ccxt's exchange has, not only the part that the broker uses."""
     client = guarded_client(
         profile_of(venue),
         address=Loopback(base_url="http://127.0.0.1:9"),
         credentials=credentials,
         now_ms=lambda: NOW_MS,
         timeout_s=1.0,
-    ).stock
+    )
+    return cast("Any", client.stock)
+
+
+@pytest.mark.parametrize("venue", Venue)
+def test_no_host_name_of_a_client_on_loopback_can_be_resolved(venue, credentials):
+    client = whole_client(venue, credentials)
     urls = [url.replace("{hostname}", client.hostname) for url in urls_in(client.urls["api"])]
     assert len(urls) > 5
     assert [url for url in urls if not (urlsplit(url).hostname or "").endswith(".invalid")] == []
@@ -45,14 +53,8 @@ def test_no_host_name_of_a_client_on_loopback_can_be_resolved(venue, credentials
 
 def test_binance_maps_its_errors_by_the_same_table_on_loopback(credentials):
     """Its client compares the URL with its host name; with other names only, ten of its codes mean something else."""
-    client = guarded_client(
-        profile_of(Venue.BINANCE),
-        address=Loopback(base_url="http://127.0.0.1:9"),
-        credentials=credentials,
-        now_ms=lambda: NOW_MS,
-        timeout_s=1.0,
-    ).stock
-    stock = ccxt.binanceusdm()
+    client = whole_client(Venue.BINANCE, credentials)
+    stock = cast("Any", ccxt.binanceusdm())
     for one in (client, stock):
         table = one.get_exceptions_by_url(one.urls["api"]["fapiPrivate"] + "/order", "exact")
         assert table == stock.exceptions["linear"]["exact"]
@@ -120,7 +122,9 @@ def test_without_the_limit_the_client_would_carry_the_key_along(scripted):
     """Why `max_redirects` is 0: the stock session follows, key and all."""
     scripted.on("GET", "/openApi/swap/v2/user/positions", Reply({}, status=307, headers={"location": "/taken"}))
     scripted.on("GET", "/taken", Reply({"code": 0, "data": []}))
-    stock = ccxt.bingx({"apiKey": KEY, "secret": "s", "session": requests.Session(), "enableRateLimit": False})
+    stock = cast(
+        "Any", ccxt.bingx({"apiKey": KEY, "secret": "s", "session": requests.Session(), "enableRateLimit": False})
+    )
     stock.urls["api"]["swap"] = scripted.base_url + "/openApi"
     stock.swapV2PrivateGetUserPositions({})
     assert [asked.headers["x-bx-apikey"] for asked in scripted.asked] == [KEY, KEY]

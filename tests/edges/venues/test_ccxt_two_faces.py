@@ -91,15 +91,15 @@ def told(value: object) -> object:
 def drawn_fault(draw: random.Random, venue: Venue) -> VenueFault:
     # Gate's orders name no side, so a changed mode makes something else of them, and its probe reads the balance too.
     kind = draw.choice([kind for kind in KINDS if venue is not Venue.GATE or kind is not K.MODE_FLIPPED])
-    more: dict[str, object] = {"call": C.SUBMIT}
+    call, status, delay_ms = C.SUBMIT, None, None
     if kind in (K.HTTP_STATUS, K.GARBAGE, K.RESET, K.REDIRECT):
         calls = [C.SUBMIT, C.CANCEL, C.ORDER, C.OPEN_ORDERS, C.ORDERS, C.FILLS, C.POSITIONS, C.PROBE]
-        more["call"] = draw.choice([call for call in calls if call is not C.SUBMIT or kind is not K.RESET])
+        call = draw.choice([one for one in calls if one is not C.SUBMIT or kind is not K.RESET])
     if kind in (K.HTTP_STATUS, K.ACCEPT_THEN_5XX):
-        more["status"] = draw.choice([500, 502, 503, 504])
+        status = draw.choice([500, 502, 503, 504])
     if kind is K.DELAYED_APPLY:
-        more["delay_ms"] = draw.choice([1000, 4000, 9000])
-    return VenueFault(kind=kind, **more)
+        delay_ms = draw.choice([1000, 4000, 9000])
+    return VenueFault(kind=kind, call=call, status=status, delay_ms=delay_ms)
 
 
 def drawn_step(draw: random.Random, venue: Venue) -> tuple[str, Callable[[Broker], object]]:

@@ -20,14 +20,15 @@ class Share:
     fill_id: str
 
 
-def shares_of(trades: Sequence[VenueFill], holdings: Sequence[Holding]) -> tuple[Share, ...] | None:
-    """Each trade in order of time taken from the oldest holding first; None unless they close everything exactly.
+def shares_of(trades: Sequence[VenueFill], holdings: Sequence[Holding], missing: int) -> tuple[Share, ...] | None:
+    """Each trade in order of time taken from the oldest holding first; None unless they close `missing` steps exactly.
 
     Args:
         trades: closing trades of one market and side that no order of ours made, oldest first.
         holdings: what our book holds there.
+        missing: the steps that the venue shows less than they sum up to.
     """
-    if sum(trade.quantity for trade in trades) != sum(holding.quantity for holding in holdings):
+    if sum(trade.quantity for trade in trades) != missing:
         return None
     shares: list[Share] = []
     waiting = [(holding, int(holding.quantity)) for holding in sorted(holdings, key=lambda each: each.opened_at_ms)]
