@@ -199,7 +199,7 @@ def _follow(context: dg.RunStatusSensorContext, why: str) -> dg.RunRequest | dg.
     cron_schedule="*/15 * * * *",
     description="The monitor looks at every lead that has a session, so that its silence can be told from its absence.",
 )
-def quarterly_look(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
+def regular_look(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
     """One run per lead with a session."""
     settings = load_settings()
     for lead_id in _leads(context.instance):
@@ -207,5 +207,5 @@ def quarterly_look(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequ
             yield dg.RunRequest(partition_key=lead_id, tags={LEAD_TAG: lead_id, "step": "monitor"})
 
 
-SESSION_SCHEDULES = [quarterly_look]
+SESSION_SCHEDULES = [regular_look]
 SESSION_SENSORS = [paper_canary_sensor, monitor_sensor, session_ended, session_failed]

@@ -22,7 +22,7 @@ from copytrade_dagster.automation_sessions import (
     monitor_sensor,
     paper_canary,
     paper_canary_sensor,
-    quarterly_look,
+    regular_look,
 )
 from copytrade_dagster.definitions import defs
 
@@ -167,7 +167,7 @@ def test_the_monitor_asks_for_a_run_only_where_something_changed(project, instan
     (request,) = asked(monitor_sensor, project.place(), instance).run_requests
     assert request.partition_key == project.lead
     context = dg.build_schedule_context(instance=instance, scheduled_execution_time=NOW)
-    assert [one.partition_key for one in quarterly_look(context)] == [project.lead]
+    assert [one.partition_key for one in regular_look(context)] == [project.lead]
     done = defs.resolve_job_def("monitor_lead").execute_in_process(
         instance=instance, partition_key=project.lead, raise_on_error=False
     )
