@@ -28,7 +28,7 @@ from copytrade_core.session.loop import LoopSettings, Session
 from copytrade_core.session.paper_broker import PaperBroker
 from copytrade_core.session.paper_log import MemoryLog, PaperLog
 from copytrade_core.session.paper_matching import PaperTerms
-from copytrade_core.session.paper_session import SessionPorts, paper_session
+from copytrade_core.session.paper_session import SessionPorts, directly, paper_session
 from copytrade_core.session.ports import ControlPanel, Journal, Journalled, JournalStep
 from copytrade_core.session.settings import RunnerSettings
 from copytrade_core.session.snapshot import HotRestart, decode_state
@@ -178,6 +178,7 @@ class Paper:
                 shown=self.shown,
                 restart=self.shown,
             ),
+            through=directly,
         )
 
     def broker(self) -> PaperBroker:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from copytrade_core.model.broker import Broker
 from copytrade_core.session.feed import Feed
 from copytrade_core.session.loop import LoopSettings, Session
 from copytrade_core.session.paper_broker import PaperBroker
@@ -35,8 +37,18 @@ def paper_session(
     terms: PaperTerms,
     feed: Feed,
     ports: SessionPorts,
+    through: Callable[[Broker], Broker],
 ) -> Session:
     """A session whose orders fill on paper.
+
+    Args:
+        facts: who it is and until when.
+        loop: how patient it is.
+        trading: who trades what.
+        terms: the paper account's assumptions.
+        feed: what it hears.
+        ports: what it touches the world through.
+        through: what its orders pass on their way to the paper account: `directly`, or a shadow's look at a venue.
 
     Raises:
         BadInput: the paper account's log is of another account or of other terms.
@@ -47,7 +59,7 @@ def paper_session(
     )
     runner = Runner(
         settings=trading,
-        broker=broker,
+        broker=through(broker),
         journal=ports.journal,
         panel=ports.panel,
         clock=ports.clock,
@@ -65,3 +77,8 @@ def paper_session(
         shown=ports.shown,
         restart=ports.restart,
     )
+
+
+def directly(paper: Broker) -> Broker:
+    """The paper account itself."""
+    return paper

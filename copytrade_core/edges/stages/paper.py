@@ -5,6 +5,7 @@ What a session does belongs to `session`. Nothing here can reach what sends orde
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +17,12 @@ from copytrade_core.edges.paper_account_file import PAPER_ACCOUNT_FILE, PaperAcc
 from copytrade_core.edges.runtime_files import SESSION_FILE, RuntimeFiles
 from copytrade_core.edges.session_db import SessionDb
 from copytrade_core.edges.session_observer import SessionObserver
+from copytrade_core.edges.shadow_orders import ShadowOrders
 from copytrade_core.edges.stages.paper_archive import Span, archived_of
 from copytrade_core.edges.stages.paper_plan import PaperPlan
 from copytrade_core.edges.stages.workplace import Workplace
+from copytrade_core.model.broker import Broker
+from copytrade_core.model.digest import canonical
 from copytrade_core.model.errors import NotStored
 from copytrade_core.model.instrument import Instrument
 from copytrade_core.model.round_trip import Skipped
@@ -33,8 +37,10 @@ from copytrade_core.session.paper_matching import PaperTerms
 from copytrade_core.session.paper_session import SessionPorts, paper_session
 from copytrade_core.session.ports import Journalled, WaitingClock
 from copytrade_core.session.settings import RunnerSettings
+from copytrade_core.session.shadow import ShadowedPaper, VenueLook
 from copytrade_core.session.snapshot import check_resume
 from copytrade_core.session.status import SessionFacts, SessionMode, SessionStatus
+from copytrade_core.session.unseen import StopWhenUnseen
 from copytrade_core.session.virtual_clock import VirtualClock
 
 VENUE = "paper"
@@ -119,13 +125,18 @@ def run_paper_session(place: Workplace, plan: PaperPlan, span: Span, *, folder: 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaperDesk:
-    """Where one paper session works: its plan, its runtime directory and its open journal."""
+    """Where one paper session works: its plan, its runtime directory and its open journal.
+
+    With a `venue`, every order must pass that venue's form and is written to `shadow_orders.jsonl` before it fills on
+    paper: a shadow session.
+    """
 
     place: Workplace
     plan: PaperPlan
     folder: Path
     facts: SessionFacts
     journal: SessionDb
+    venue: VenueLook | None = None
 
     def run(
         self, feed: Feed, instruments: Mapping[str, Instrument], *, clock: WaitingClock, loop: LoopSettings
@@ -143,7 +154,9 @@ class PaperDesk:
             wall_ms=lambda: epoch_ms(self.place.now()),
             write_every_ms=WRITE_EVERY_MS,
         )
+        self._say_what_is_in_force(files)
         observer = SessionObserver(journal=self.journal, files=files, instruments=instruments)
+        panel = ControlFiles(self.folder, now_ms=clock.now_ms, deadline_ms=self.facts.deadline_ms, approval_valid=None)
         session = paper_session(
             facts=self.facts,
             loop=loop,
@@ -153,15 +166,31 @@ class PaperDesk:
             ports=SessionPorts(
                 journal=self.journal,
                 log=PaperAccountFile(self.folder / PAPER_ACCOUNT_FILE),
-                panel=ControlFiles(
-                    self.folder, now_ms=clock.now_ms, deadline_ms=self.facts.deadline_ms, approval_valid=None
-                ),
+                panel=panel,
                 clock=clock,
-                shown=observer,
+                shown=StopWhenUnseen(observer, panel),
                 restart=files,
             ),
+            through=lambda paper: self._shadowed(paper, files, feed, clock),
         )
         return session.run()
+
+    def _say_what_is_in_force(self, files: RuntimeFiles) -> None:
+        """The plan, beside the files and in the journal, so that nobody has to guess later."""
+        in_force = {"plan": canonical(self.plan), "code_version": self.place.code_version}
+        files.params(in_force)
+        self.journal.record_config(json.dumps(in_force, sort_keys=True), at_ms=self.facts.started_at_ms)
+
+    def _shadowed(self, paper: Broker, files: RuntimeFiles, feed: Feed, clock: WaitingClock) -> Broker:
+        if self.venue is None:
+            return paper
+        return ShadowedPaper(
+            paper=paper,
+            venue=self.venue,
+            sink=ShadowOrders(journal=self.journal, files=files),
+            mark=feed.watch.mark,
+            now_ms=clock.now_ms,
+        )
 
 
 def opened_journal(folder: Path, facts: SessionFacts) -> SessionDb:
