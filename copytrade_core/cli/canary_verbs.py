@@ -73,7 +73,9 @@ def shadow(
     deadline: Deadline = None,
     json_output: JsonFlag = False,
 ) -> None:
-    """Run shadow sessions of a lead: write the orders that would be sent, validated to the last field, and send none.
+    """Write the orders that would be sent, validated to the last field, and send none. Refuses today.
+
+    It needs a read-only key of the venue, which no setting takes yet; the refusal says what to run instead.
 
     Example: copytrade canary shadow --lead 4751838302089254401 --live
     """
@@ -147,10 +149,10 @@ def _paper(place: Workplace, request: CanaryRequest, listen: Callable[[str], Non
 
 
 def _shadow(place: Workplace, request: CanaryRequest, listen: Callable[[str], None]) -> Row:
-    from copytrade_core.edges.stages.canary_shadow import run_shadow, shadow_row
+    from copytrade_core.edges.stages.canary_shadow import run_shadow
 
-    _ = run_shadow(place, request, listen)
-    return shadow_row(place, request.lead_id, request.day)
+    outcome = run_shadow(place, request, listen)
+    return {"day": request.day, "broken": [], **outcome.metadata}
 
 
 def draw_sessions(to: Console, rows: Sequence[Row]) -> None:
