@@ -139,6 +139,11 @@ def test_the_instance_sends_nothing_and_bounds_every_run(tmp_path, project_root)
         assert instance.run_monitoring_enabled
         assert instance.run_monitoring_max_runtime_seconds == 7200
         assert instance.run_retries_enabled is False
+        limits = {
+            limit["value"]: limit["limit"]
+            for limit in instance.get_concurrency_config().run_queue_config.tag_concurrency_limits
+        }
+        assert limits["session"] < instance.get_concurrency_config().run_queue_config.max_concurrent_runs
 
 
 @pytest.mark.parametrize("cell", ["a|b", "plain"])

@@ -6,6 +6,7 @@ What a shadow session does with one is `session.shadow` and `venues.shadow_venue
 from __future__ import annotations
 
 from collections.abc import Callable
+
 from copytrade_core.edges.stages.canary_request import CanaryRequest, is_live
 from copytrade_core.edges.stages.workplace import StageOutcome, Workplace
 from copytrade_core.model.errors import BadConfig, Where
