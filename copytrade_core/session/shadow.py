@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from typing_extensions import override
@@ -34,6 +34,7 @@ from copytrade_core.model.venue import (
     VenuePosition,
     VenueProbe,
 )
+from copytrade_core.session.status import SessionFacts, SessionMode
 
 SHADOW = "shadow"
 """In the place of a venue's code: the order would not have been taken."""
@@ -77,6 +78,22 @@ class VenueLook(ABC):
     @abstractmethod
     def desired(self, order: Order, *, mark: Ticks | None, at_ms: int) -> DesiredOrder:
         """The order validated to the last field that would be sent. Sends nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShadowAt:
+    """Where a session is a shadow: the venue's name, which its identity then carries, and the look at it."""
+
+    venue: str
+    look: VenueLook
+
+
+def in_shadow(facts: SessionFacts, shadow: ShadowAt | None) -> SessionFacts:
+    """The facts of the same session as a shadow at a venue; unchanged without one."""
+    if shadow is None:
+        return facts
+    identity = replace(facts.identity, venue=shadow.venue)
+    return replace(facts, identity=identity, mode=SessionMode.SHADOW)
 
 
 class ShadowSink(Protocol):

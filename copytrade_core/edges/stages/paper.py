@@ -37,7 +37,7 @@ from copytrade_core.session.paper_matching import PaperTerms
 from copytrade_core.session.paper_session import SessionPorts, paper_session
 from copytrade_core.session.ports import Journalled, WaitingClock
 from copytrade_core.session.settings import RunnerSettings
-from copytrade_core.session.shadow import ShadowedPaper, VenueLook
+from copytrade_core.session.shadow import ShadowAt, ShadowedPaper, in_shadow
 from copytrade_core.session.snapshot import check_resume
 from copytrade_core.session.status import SessionFacts, SessionMode, SessionStatus
 from copytrade_core.session.unseen import StopWhenUnseen
@@ -69,7 +69,9 @@ class PaperOutcome:
     polls_count: int
 
 
-def run_paper_session(place: Workplace, plan: PaperPlan, span: Span, *, folder: Path, run_id: str) -> PaperOutcome:
+def run_paper_session(
+    place: Workplace, plan: PaperPlan, span: Span, *, folder: Path, run_id: str, shadow: ShadowAt | None = None
+) -> PaperOutcome:
     """Runs one paper session over a past span on a virtual clock; the same folder goes on where it ended.
 
     Entries end with the span; what is held then is followed to its exit, as far as the stored bars reach.
@@ -80,6 +82,7 @@ def run_paper_session(place: Workplace, plan: PaperPlan, span: Span, *, folder: 
         span: a day, a range, or all that is stored.
         folder: the runtime directory, for one session only.
         run_id: this start; the same id after a crash goes on with that run.
+        shadow: the venue whose form every order must pass; None: a paper session.
 
     Raises:
         NotStored: nothing of the leads in that span is stored.
@@ -100,6 +103,7 @@ def run_paper_session(place: Workplace, plan: PaperPlan, span: Span, *, folder: 
         deadline_ms=None if span.until_at is None else epoch_ms(span.until_at),
         is_reconstructed=bool(archived.reconstructed),
     )
+    facts = in_shadow(facts, shadow)
     with opened_journal(folder, facts) as journal:
         clock = VirtualClock(_resumed_ms(journal.load(), started_ms))
         feed = ArchivedFeed(
@@ -109,7 +113,7 @@ def run_paper_session(place: Workplace, plan: PaperPlan, span: Span, *, folder: 
             start_ms=started_ms,
             watch=ArchivedWatch(archived.data, archived.informed_ms),
         )
-        desk = PaperDesk(place=place, plan=plan, folder=folder, facts=facts, journal=journal)
+        desk = PaperDesk(place=place, plan=plan, folder=folder, facts=facts, journal=journal, shadow=shadow)
         status = desk.run(feed, archived.data.instruments, clock=clock, loop=ARCHIVED_LOOP)
     return PaperOutcome(
         status=status,
@@ -127,7 +131,7 @@ def run_paper_session(place: Workplace, plan: PaperPlan, span: Span, *, folder: 
 class PaperDesk:
     """Where one paper session works: its plan, its runtime directory and its open journal.
 
-    With a `venue`, every order must pass that venue's form and is written to `shadow_orders.jsonl` before it fills on
+    With a `shadow`, every order must pass that venue's form and is written to `shadow_orders.jsonl` before it fills on
     paper: a shadow session.
     """
 
@@ -136,7 +140,7 @@ class PaperDesk:
     folder: Path
     facts: SessionFacts
     journal: SessionDb
-    venue: VenueLook | None = None
+    shadow: ShadowAt | None = None
 
     def run(
         self, feed: Feed, instruments: Mapping[str, Instrument], *, clock: WaitingClock, loop: LoopSettings
@@ -182,11 +186,11 @@ class PaperDesk:
         self.journal.record_config(json.dumps(in_force, sort_keys=True), at_ms=self.facts.started_at_ms)
 
     def _shadowed(self, paper: Broker, files: RuntimeFiles, feed: Feed, clock: WaitingClock) -> Broker:
-        if self.venue is None:
+        if self.shadow is None:
             return paper
         return ShadowedPaper(
             paper=paper,
-            venue=self.venue,
+            venue=self.shadow.look,
             sink=ShadowOrders(journal=self.journal, files=files),
             mark=feed.watch.mark,
             now_ms=clock.now_ms,

@@ -31,6 +31,7 @@ from copytrade_core.model.fill import FillModel
 from copytrade_core.model.instrument import Instrument
 from copytrade_core.model.source import ClosedPosition, Endpoint, LeadId
 from copytrade_core.session.loop import LoopSettings
+from copytrade_core.session.shadow import ShadowAt, in_shadow
 from copytrade_core.session.status import SessionFacts, SessionMode
 from copytrade_core.sources.envelope import is_success
 from copytrade_core.sources.normalise_history import normalise_history
@@ -52,6 +53,7 @@ def run_live_paper_session(
     deadline_s: int | None,
     poll_every_s: float = 60.0,
     price_every_s: float = 2.0,
+    shadow: ShadowAt | None = None,
 ) -> PaperOutcome:
     """Follows the plan's leads until the deadline, a control or a fault; the same folder goes on where it ended.
 
@@ -63,6 +65,7 @@ def run_live_paper_session(
         deadline_s: from now; None: until the end of the UTC day.
         poll_every_s: between two polls of a lead.
         price_every_s: between two readings of prices; an order that waits asks at once.
+        shadow: the venue whose form every order must pass; None: a paper session.
 
     Raises:
         StoreFault: another process follows these leads with this strategy, or works in this folder.
@@ -71,8 +74,8 @@ def run_live_paper_session(
     """
     plan = replace(plan, market_fill=FillModel.QUOTE_SNAPSHOT, status_every_ms=LIVE_STATUS_EVERY_MS)
     clock = WallClock()
-    facts = _facts(plan, run_id, clock.now_ms(), deadline_s)
-    with _only_one(place, plan), opened_journal(folder, facts) as journal:
+    facts = in_shadow(_facts(plan, run_id, clock.now_ms(), deadline_s), shadow)
+    with _only_one(place, plan, facts.mode), opened_journal(folder, facts) as journal:
         leads = tuple(LeadId(lead.lead_id) for lead in plan.leads)
         history = {lead: _history(place, lead) for lead in leads}
         instruments = _instruments(place, plan, [row for rows in history.values() for row in rows])
@@ -89,7 +92,7 @@ def run_live_paper_session(
         feed = _feed(runs, polling, instruments, _recent_bars(place, market, instruments), clock)
         polling.start()
         try:
-            desk = PaperDesk(place=place, plan=plan, folder=folder, facts=facts, journal=journal)
+            desk = PaperDesk(place=place, plan=plan, folder=folder, facts=facts, journal=journal, shadow=shadow)
             status = desk.run(feed, instruments, clock=clock, loop=LIVE_LOOP)
         finally:
             polling.close()
@@ -120,8 +123,8 @@ def _facts(plan: PaperPlan, run_id: str, now_ms: int, deadline_s: int | None) ->
 
 
 @contextmanager
-def _only_one(place: Workplace, plan: PaperPlan) -> Generator[None]:
-    """One live session for each lead and strategy on this machine, wherever its folder is.
+def _only_one(place: Workplace, plan: PaperPlan, mode: SessionMode) -> Generator[None]:
+    """One live session of a mode for each lead and strategy on this machine, wherever its folder is.
 
     Raises:
         StoreFault: another process holds the lease of one of the leads.
@@ -129,7 +132,7 @@ def _only_one(place: Workplace, plan: PaperPlan) -> Generator[None]:
     taken: list[SessionLease] = []
     try:
         for lead_id in sorted(lead.lead_id for lead in plan.leads):
-            name = f"{lead_id}-{plan.strategy}-paper"
+            name = f"{lead_id}-{plan.strategy}-{mode}"
             taken.append(SessionLease.take(place.settings.data_dir / "runtime" / "leases" / name))
         yield
     finally:
