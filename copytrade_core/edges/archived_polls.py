@@ -10,7 +10,6 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from itertools import islice
 from typing import TypeVar
 
 from copytrade_core.edges.page_archive import EPOCH, Observation, PageArchive
@@ -24,8 +23,8 @@ from copytrade_core.sources.poll_runs import PollRuns
 from copytrade_core.sources.position_values import open_snapshots, unusable_row_values
 from copytrade_core.sources.source_poll import PositionsFailed, PositionsSeen
 
-BATCH_PAGES = 500
-"""Pages that are normalised at once; with fewer the set-up costs more than the rows."""
+BATCH_PAGES, BATCH_BYTES = 4_000, 64_000_000
+"""Pages that are normalised at once: with fewer the set-up costs more than the rows, with more they fill the memory."""
 Positions = PositionsSeen | PositionsFailed
 Row = TypeVar("Row", OpenPositionSnapshot, UnusableRow)
 
@@ -97,13 +96,25 @@ def _contents(
 ) -> Iterator[tuple[Positions, datetime]]:
     """What each observation showed; equal bytes are read once in a row of them."""
     known: dict[str, Positions] = {}
-    waiting = iter(seen)
-    while batch := tuple(islice(waiting, BATCH_PAGES)):
+    for batch in _batches(seen):
         fresh = {one.sha256: one for one in batch if one.sha256 not in known}
         known = {one.sha256: known[one.sha256] for one in batch if one.sha256 in known}
         known |= _read(archive.answer(lead_id, one) for one in fresh.values())
         for one in batch:
             yield known[one.sha256], EPOCH + timedelta(microseconds=one.received_at_us)
+
+
+def _batches(seen: Iterable[Observation]) -> Iterator[list[Observation]]:
+    batch: list[Observation] = []
+    size = 0
+    for one in seen:
+        batch.append(one)
+        size += one.bytes_count
+        if len(batch) >= BATCH_PAGES or size >= BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
 def _read(pages: Iterable[SourcePage]) -> dict[str, Positions]:

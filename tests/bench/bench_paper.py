@@ -8,17 +8,20 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from copytrade_core.edges.archived_polls import polled_events
+from copytrade_core.edges.paper_account_file import PaperAccountFile
 from copytrade_core.edges.session_db import SessionDb
 from copytrade_core.edges.stages.episodes import RULES
 from copytrade_core.model.fill import FillModel
 from copytrade_core.session.ears import Ears
 from copytrade_core.session.feed import FeedStep, QuoteSeen, SourceTold
 from copytrade_core.session.paper_broker import PaperBroker
+from copytrade_core.session.paper_log import MemoryLog
 from copytrade_core.session.runner import Runner
 from tests.edges.test_archived_polls import LEAD, MINUTE, START_MS, closed_btc
 from tests.paper_floor import IDENTITY, Paper
@@ -72,14 +75,8 @@ def seen_to_fill(count: int, *, on_disk: bool) -> None:
         broker = PaperBroker(
             account="paper",
             instruments=market.instruments,
-            terms=type(terms)(
-                market_fill=FillModel.QUOTE_SNAPSHOT,
-                rung_fill=terms.rung_fill,
-                costs=COSTS,
-                delay_ms=0,
-                cash=terms.cash,
-            ),
-            log=log,
+            terms=replace(paper.terms, market_fill=FillModel.QUOTE_SNAPSHOT, costs=COSTS),
+            log=PaperAccountFile(Path(folder) / "account.jsonl") if on_disk else MemoryLog(),
             clock=clock,
         )
         known = {"identity": IDENTITY, "run_id": "r", "now_ms": clock.at_ms}
@@ -89,25 +86,29 @@ def seen_to_fill(count: int, *, on_disk: bool) -> None:
         )
         _ = runner.start()
         ears = Ears(runner=runner, taker=broker, instruments=market.instruments)
-        taken = []
+        taken, busy = [], []
         for number in range(count):
             life = episode(7 + number, 7.5 + number)
             for event in (opened(life), closed(life)):
                 clock.at_ms = round(event.known_at.timestamp() * 1000)
-                began = time.perf_counter()
+                began, cpu = time.perf_counter(), time.process_time()
                 ears.hear(FeedStep(item=SourceTold(event=event), cursor=f"{clock.at_ms}"))
                 price = watch.price
                 assert price is not None
                 quote = QuoteSeen(market=BTC, bid=price, ask=price, mark=price, time_ms=clock.at_ms, age_ms=0)
                 ears.hear(FeedStep(item=quote, cursor=None))
                 taken.append(1000 * (time.perf_counter() - began))
+                busy.append(1000 * (time.process_time() - cpu))
         fills = sum(row.filled > 0 for row in runner.rows.values())
         assert fills == 2 * count
         journal.close()
-    p50, p99 = np.percentile(taken, [50, 99])
-    print(
-        f"source change seen -> paper fill booked, {fills} fills: p50 {p50:.2f} ms, p99 {p99:.2f} ms, {'synced to disk' if on_disk else 'in memory'}"
-    )
+    where = "synced to disk" if on_disk else "in memory"
+    print(f"source change seen -> paper fill booked, {fills} fills, {where}: {_said(taken)}; processor {_said(busy)}")
+
+
+def _said(times_ms: list[float]) -> str:
+    p50, p99 = np.percentile(times_ms, [50, 99])
+    return f"p50 {p50:.2f} ms, p99 {p99:.2f} ms"
 
 
 if __name__ == "__main__":
