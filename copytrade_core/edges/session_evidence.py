@@ -24,6 +24,8 @@ from copytrade_core.edges.paper_account_file import PAPER_ACCOUNT_FILE, PaperAcc
 from copytrade_core.edges.row_files import numbered_rows
 from copytrade_core.edges.runtime_files import PARAMS_FILE, SESSION_FILE, STATUS_FILE
 from copytrade_core.edges.session_schema import SchemaRefused, check_ours
+from copytrade_core.ledger.post import opened_book
+from copytrade_core.model.book import Book
 from copytrade_core.model.errors import BadInput, NotStored, StoreFault, Where
 from copytrade_core.model.instrument import Instrument
 from copytrade_core.model.intent import IntentKind
@@ -33,6 +35,7 @@ from copytrade_core.model.units import MONEY_SCALE, Money, Steps, Ticks, money_f
 from copytrade_core.session.paper_log import Charged, decode_record
 from copytrade_core.session.snapshot import decode_state
 
+RulesOf = Callable[[str], Instrument]
 OBSERVED_S_MAX = 300
 """How far a session's clock may be from the machine's for it to have watched things happen."""
 BUSY_TIMEOUT_S = 5.0
@@ -77,7 +80,7 @@ class _Look(msgspec.Struct, frozen=True):
     controls: tuple[str, ...]
 
 
-def read_session(folder: Path, rules_of: Callable[[str], Instrument], *, day: str, run_id: str) -> SessionRecord:
+def read_session(folder: Path, rules_of: RulesOf, *, day: str, run_id: str) -> SessionRecord:
     """The record of the session in a runtime directory: of the runs that began on a UTC day, and of one by its id.
 
     Orders and fills are those of the whole journal, since money and holdings go on from day to day; start, end and
@@ -119,20 +122,12 @@ def _connection(path: Path) -> sqlite3.Connection:
 
 
 def _record(
-    folder: Path,
-    connection: sqlite3.Connection,
-    status: _Status,
-    rules_of: Callable[[str], Instrument],
-    asked: tuple[str, str],
+    folder: Path, connection: sqlite3.Connection, status: _Status, rules_of: RulesOf, asked: tuple[str, str]
 ) -> SessionRecord:
-    day, newest = asked
-    runs = [(run_id, at_ms) for run_id, at_ms in _runs(connection) if _day(at_ms) == day or run_id == newest]
-    if not runs:
-        raise BadInput(f"no run of this session began on {day}")
+    runs, day = _runs_of(connection, *asked), asked[0]
     looks = [look for run_id, _ in runs for look in _looks(folder, run_id)]
-    body = connection.execute("SELECT body FROM state").fetchone()
-    book = None if body is None or body[0] is None else decode_state(body[0].encode()).book
     equity = money_from_decimal(status.equity_usdt)
+    book = _book(connection) or opened_book(equity)
     is_last = status.run_id == runs[-1][0]
     ended_ms = _ms(status.written_at) if is_last else max((_ms(look.at) for look in looks), default=runs[-1][1])
     return SessionRecord(
@@ -151,12 +146,12 @@ def _record(
         ended=status.ended if is_last else "followed",
         last_error=status.last_error,
         caps=_caps(folder, status),
-        initial_equity=equity if book is None else book.initial_equity,
-        cash=equity if book is None else book.cash,
+        initial_equity=book.initial_equity,
+        cash=book.cash,
         equity=equity,
         account_cash=None,
         funding=_funding(folder),
-        held={} if book is None else {name: held.cost for name, held in book.holdings.items()},
+        held={name: held.cost for name, held in book.holdings.items()},
         written_off=tuple(_column(connection, "SELECT episode_id FROM decisions WHERE decision = 'written_off'")),
         polls_count=len(looks),
         failed_polls_count=sum(not look.poll_ok for look in looks),
@@ -164,23 +159,36 @@ def _record(
         fills=tuple(_fills(connection, rules_of)),
         fill_ids=tuple(_column(connection, "SELECT fill_id FROM fill_ids")),
         halts=tuple(_halts(folder, looks)),
-        alerts=tuple(
-            SessionAlert(kind=kind, subject=subject, what=what, at_ms=at_ms)
-            for kind, subject, what, at_ms in connection.execute(
-                "SELECT kind, subject, what, at_ms FROM alerts ORDER BY number"
-            )
-        ),
+        alerts=tuple(_alerts(connection)),
         unknown_orders=tuple(one.client_order_id for one in status.unknown_orders),
         refused=dict(Counter(_column(connection, "SELECT reason FROM intents WHERE outcome = 'refused'"))),
     )
+
+
+def _book(connection: sqlite3.Connection) -> Book | None:
+    """The ledger after the last step; None where nothing was ever committed."""
+    body = connection.execute("SELECT body FROM state").fetchone()
+    return None if body is None or body[0] is None else decode_state(body[0].encode()).book
+
+
+def _alerts(connection: sqlite3.Connection) -> Iterator[SessionAlert]:
+    for kind, subject, what, at_ms in connection.execute(
+        "SELECT kind, subject, what, at_ms FROM alerts ORDER BY number"
+    ):
+        yield SessionAlert(kind=kind, subject=subject, what=what, at_ms=at_ms)
 
 
 def _is_on_the_wall(status: _Status) -> bool:
     return abs((status.wall_at - status.written_at).total_seconds()) <= OBSERVED_S_MAX
 
 
-def _runs(connection: sqlite3.Connection) -> list[tuple[str, int]]:
-    return connection.execute("SELECT run_id, started_at_ms FROM runs ORDER BY run").fetchall()
+def _runs_of(connection: sqlite3.Connection, day: str, newest: str) -> list[tuple[str, int]]:
+    """Runs that began on a day, and the one of an id, with their starts, oldest first."""
+    found = connection.execute("SELECT run_id, started_at_ms FROM runs ORDER BY run").fetchall()
+    runs = [(run_id, at_ms) for run_id, at_ms in found if _day(at_ms) == day or run_id == newest]
+    if not runs:
+        raise BadInput(f"no run of this session began on {day}")
+    return runs
 
 
 def _day(at_ms: int) -> str:
@@ -244,7 +252,7 @@ def _orders(connection: sqlite3.Connection) -> Iterator[SessionOrder]:
         )
 
 
-def _fills(connection: sqlite3.Connection, rules_of: Callable[[str], Instrument]) -> Iterator[SessionFill]:
+def _fills(connection: sqlite3.Connection, rules_of: RulesOf) -> Iterator[SessionFill]:
     columns = "client_order_id, episode_id, market, side, kind, at_ms, price, quantity, fee"
     rules = cache(rules_of)
     for row in connection.execute(f"SELECT {columns} FROM fills ORDER BY number"):  # noqa: S608 (names above)

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -19,7 +20,7 @@ SESSION_CHECKS = {"caps_held", "cash_balances", "ids_unique", "no_open_while_hal
 pytestmark = pytest.mark.filterwarnings("ignore:Non-compliant tag keys:DeprecationWarning")
 
 
-def run_assets(instance, project, *names, key, **changes):
+def run_assets(instance, project, *names, key, **changes) -> Any:
     job = defs.resolve_implicit_global_asset_job_def()
     return job.execute_in_process(
         instance=instance,

@@ -211,11 +211,17 @@ def test_the_sensor_starts_one_session_that_trades_once_survives_a_kill_and_obey
     set_control(folder, Control.KILL, who="test", why="done", at_ms=now_ms())
     until(lambda: status_of(folder)["ended"] == "kill", within_s=10, what="the end")
     with dg.DagsterInstance.from_config(str(home)) as instance:
-        until(lambda: instance.get_run_by_id(second).is_finished, within_s=90, what="the end of the run")
+        until(lambda: state(instance, second).is_finished, within_s=90, what="the end of the run")
         runs = instance.get_runs(dg.RunsFilter(job_name=paper_canary.name))
         assert {run.run_id for run in runs} == {first, second}, "one session, and one more run that went on with it"
-        assert instance.get_run_by_id(first).status is dg.DagsterRunStatus.FAILURE
+        assert state(instance, first).status is dg.DagsterRunStatus.FAILURE
     assert rows_of(folder, "SELECT count(*), count(DISTINCT client_order_id) FROM orders")[0] == (2, 2)
+
+
+def state(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRun:
+    run = instance.get_run_by_id(run_id)
+    assert run is not None
+    return run
 
 
 def fills(folder: Path) -> list[str]:

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from datetime import timedelta
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -30,7 +31,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Non-compliant tag keys:Deprecati
 NOW = utc_now()
 
 
-def asked(sensor, place, instance):
+def asked(sensor, place, instance) -> Any:
     repository = defs.get_repository_def()
     with (
         dg.build_sensor_context(
@@ -39,6 +40,10 @@ def asked(sensor, place, instance):
         partition_loading_context(dynamic_partitions_store=instance),
     ):
         return sensor.evaluate_tick(context)
+
+
+def ticked(schedule, context) -> Any:
+    return schedule(context)
 
 
 def ran(instance, project, key, status):
@@ -147,7 +152,7 @@ def test_a_run_whose_process_is_gone_is_failed_and_gone_on_with(project, instanc
     assert standing_of(folder).is_gone
     (request,) = asked(paper_canary_sensor, place, instance).run_requests
     assert request.run_key == f"{wanted.key}:2"
-    assert instance.get_run_by_id(run.run_id).status is dg.DagsterRunStatus.FAILURE
+    assert [one.status for one in instance.get_runs()] == [dg.DagsterRunStatus.FAILURE]
 
 
 def test_beside_a_session_that_lives_nothing_starts_whoever_started_it(project, instance, folder):
@@ -167,7 +172,7 @@ def test_the_monitor_asks_for_a_run_only_where_something_changed(project, instan
     (request,) = asked(monitor_sensor, project.place(), instance).run_requests
     assert request.partition_key == project.lead
     context = dg.build_schedule_context(instance=instance, scheduled_execution_time=NOW)
-    assert [one.partition_key for one in regular_look(context)] == [project.lead]
+    assert [one.partition_key for one in ticked(regular_look, context)] == [project.lead]
     done = defs.resolve_job_def("monitor_lead").execute_in_process(
         instance=instance, partition_key=project.lead, raise_on_error=False
     )
