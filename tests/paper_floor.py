@@ -29,7 +29,7 @@ from copytrade_core.session.paper_broker import PaperBroker
 from copytrade_core.session.paper_log import MemoryLog, PaperLog
 from copytrade_core.session.paper_matching import PaperTerms
 from copytrade_core.session.paper_session import SessionPorts, directly, paper_session
-from copytrade_core.session.ports import ControlPanel, Journal, Journalled, JournalStep
+from copytrade_core.session.ports import Journal, Journalled, JournalStep
 from copytrade_core.session.settings import RunnerSettings
 from copytrade_core.session.snapshot import HotRestart, decode_state
 from copytrade_core.session.status import SessionFacts, SessionMode, SessionStatus
@@ -120,7 +120,7 @@ class Paper:
         self.journal: Journal = SessionDb.in_memory(identity=IDENTITY, run_id="run", now_ms=self.start_ms)
         self.kept = KeptJournal(self.journal)
         self.log: PaperLog = MemoryLog()
-        self.panel: ControlPanel = Panel()
+        self.panel = Panel()
         self.shown = Shown()
         self.loop = loop
         self.facts = SessionFacts(
@@ -199,7 +199,6 @@ class Paper:
 
     def stop(self, **controls: bool) -> None:
         """What a person sets."""
-        assert isinstance(self.panel, Panel)
         self.panel.controls = replace(CLEAR, **controls)
 
 

@@ -14,7 +14,7 @@ from copytrade_core.edges.page_archive import Observation, PageArchive
 from copytrade_core.model.source import Endpoint
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT")
-DETAIL = {"code": "000000", "data": {"leadPortfolioId": None, "status": "ACTIVE", "positionShow": True}}
+SHOWN = {"status": "ACTIVE", "positionShow": True}
 
 
 def slots(held: Sequence[tuple[str, str, str]], mark: float) -> bytes:
@@ -47,7 +47,7 @@ def slots(held: Sequence[tuple[str, str, str]], mark: float) -> bytes:
 def write_polls(root: Path, lead_id: str, polls: Sequence[tuple[int, bytes]], *, detail_every: int = 4) -> PageArchive:
     """Observations at epoch ms with their bodies; a detail page before every so many of them."""
     archive = PageArchive(root)
-    detail = json.dumps({**DETAIL, "data": {**DETAIL["data"], "leadPortfolioId": lead_id}}).encode()
+    detail = json.dumps({"code": "000000", "data": {"leadPortfolioId": lead_id, **SHOWN}}).encode()
     details = [(at_ms - 1_000, detail) for at_ms, _ in polls[::detail_every]]
     for endpoint, answers in ((Endpoint.OPEN_POSITIONS, polls), (Endpoint.LEAD_DETAIL, details)):
         folder = root / lead_id / endpoint.value

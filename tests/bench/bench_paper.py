@@ -27,10 +27,11 @@ from tests.edges.test_archived_polls import LEAD, MINUTE, START_MS, closed_btc
 from tests.paper_floor import IDENTITY, Paper
 from tests.polled_lead import slots, write_polls
 from tests.session_floor import Panel, Watch
-from tests.trading_floor import BTC, COSTS, FOLLOW, SPEC, closed, data, episode, opened, series
+from tests.trading_floor import BTC, COSTS, FOLLOW, SPEC, Ohlc, closed, data, episode, opened, series
 
 POLLS_YEAR = 365 * 24 * 60
 HELD = [("BTCUSDT", "0.5", "90000")]
+FLAT: Ohlc = (100_000, 100_000, 100_000, 100_000)
 CYCLE = 2880
 """A position every two days, held for half of them; each page that shows it has another mark price."""
 
@@ -68,7 +69,7 @@ class Now:
 def seen_to_fill(count: int, *, on_disk: bool) -> None:
     """Source change seen -> decision -> journal -> paper order -> quote -> fill -> ledger."""
     with tempfile.TemporaryDirectory() as folder:
-        market = data(series([(100_000,) * 4] * 5))
+        market = data(series([FLAT] * 5))
         paper = Paper([opened(episode(7, None))], FOLLOW, SPEC, market)
         clock, watch = Now(), Watch()
         clock.at_ms = paper.start_ms
@@ -79,8 +80,11 @@ def seen_to_fill(count: int, *, on_disk: bool) -> None:
             log=PaperAccountFile(Path(folder) / "account.jsonl") if on_disk else MemoryLog(),
             clock=clock,
         )
-        known = {"identity": IDENTITY, "run_id": "r", "now_ms": clock.at_ms}
-        journal = SessionDb.open(Path(folder) / "s.sqlite", **known) if on_disk else SessionDb.in_memory(**known)
+        journal = (
+            SessionDb.open(Path(folder) / "s.sqlite", identity=IDENTITY, run_id="r", now_ms=clock.at_ms)
+            if on_disk
+            else SessionDb.in_memory(identity=IDENTITY, run_id="r", now_ms=clock.at_ms)
+        )
         runner = Runner(
             settings=paper.trading, broker=broker, journal=journal, panel=Panel(), clock=clock, market_watch=watch
         )

@@ -95,6 +95,7 @@ def test_nothing_that_gates_has_a_backfill_policy_or_starts_itself():
             if node.key.to_user_string() not in BULK:
                 assert node.partitions_def is not None
                 if node.key.to_user_string() in BY_DAY_AND_LEAD:
+                    assert isinstance(node.partitions_def, dg.MultiPartitionsDefinition), node.key
                     assert node.partitions_def.partition_dimension_names == ["day", "lead"], node.key
                 else:
                     assert getattr(node.partitions_def, "name", None) == "lead", node.key
@@ -139,11 +140,10 @@ def test_the_instance_sends_nothing_and_bounds_every_run(tmp_path, project_root)
         assert instance.run_monitoring_enabled
         assert instance.run_monitoring_max_runtime_seconds == 7200
         assert instance.run_retries_enabled is False
-        limits = {
-            limit["value"]: limit["limit"]
-            for limit in instance.get_concurrency_config().run_queue_config.tag_concurrency_limits
-        }
-        assert limits["session"] < instance.get_concurrency_config().run_queue_config.max_concurrent_runs
+        queue = instance.get_concurrency_config().run_queue_config
+        assert queue is not None
+        limits = {limit["value"]: limit["limit"] for limit in queue.tag_concurrency_limits}
+        assert limits["session"] < queue.max_concurrent_runs
 
 
 @pytest.mark.parametrize("cell", ["a|b", "plain"])

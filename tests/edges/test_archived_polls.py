@@ -93,5 +93,7 @@ def test_a_day_of_polls_opens_misses_and_closes_by_history(tmp_path):
     history = [closed_btc(START_MS + 9 * MINUTE + 5_000, START_MS + 109 * MINUTE + 30_000)]
     events = polled_events(archive, LEAD, history, rules=RULES).events
     assert [type(each) for each in events] == [SourceOpened, SourceMissing, SourceClosed]
-    assert events[0].known_at == at(START_MS + 10 * MINUTE)
-    assert events[0].entry_price == Decimal(90000)
+    first = events[0]
+    assert isinstance(first, SourceOpened)
+    assert first.known_at == at(START_MS + 10 * MINUTE)
+    assert first.entry_price == Decimal(90000)

@@ -13,6 +13,7 @@ import pytest
 
 from copytrade_core.edges.control_files import Control, set_control
 from copytrade_core.edges.settings import load_settings
+from copytrade_core.edges.stages.paper import PaperOutcome
 from copytrade_core.edges.stages.paper_live import run_live_paper_session
 from copytrade_core.edges.stages.paper_plan import canary_plan
 from copytrade_core.edges.stages.policies import load_policies
@@ -99,7 +100,7 @@ def test_kill_is_heard_at_once_and_a_second_session_is_refused(tmp_path, project
     now_ms = time.time_ns() // 1_000_000
     folder = tmp_path / "runtime"
     with live_place(tmp_path, project_root, [row(now_ms - 90_000_000, now_ms - 80_000_000)], now_ms) as (place, _):
-        ended: list[object] = []
+        ended: list[PaperOutcome] = []
         session = threading.Thread(
             target=lambda: ended.append(
                 run_live_paper_session(place, plan_of(place), folder=folder, run_id="r1", deadline_s=60, poll_every_s=5)

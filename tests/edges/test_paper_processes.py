@@ -96,6 +96,8 @@ def test_killed_again_and_again_it_comes_to_the_same_ledger(config, calm, projec
                 continue
         told = ended(process)
         break
+    else:
+        pytest.fail("every run was killed and none came to its end")
     assert kills >= 3
     ids = [fill[0] for fill in fills_of(folder)]
     assert len(ids) == len(set(ids)), "no order filled twice"

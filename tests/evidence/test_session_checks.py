@@ -58,44 +58,44 @@ def fill(number, notional, *, is_entry=True, at=0, quantity=100, episode="e1", s
 
 def record(**changes) -> SessionRecord:
     """Bought for 20, half sold for 11, the rest for 9.5: 0.5 won, 0.03 fees, 0.02 funding."""
-    values = {
-        "lead": "1",
-        "strategy": "s",
-        "policy_digest": "a" * 64,
-        "venue": "paper",
-        "account": "p",
-        "mode": "paper",
-        "day": "2026-05-01",
-        "code_version": "c",
-        "run_ids": ("r",),
-        "is_observed": True,
-        "started_at_ms": START,
-        "ended_at_ms": START + 100 * MINUTE,
-        "ended": "deadline",
-        "last_error": None,
-        "caps": CAPS,
-        "initial_equity": Money(30 * E8),
-        "cash": Money(round(30.45 * E8)),
-        "equity": Money(round(30.45 * E8)),
-        "account_cash": Money(round(30.45 * E8)),
-        "funding": Money(round(0.02 * E8)),
-        "held": {},
-        "written_off": (),
-        "polls_count": 100,
-        "failed_polls_count": 0,
-        "orders": (order(1), order(2, is_entry=False, sent=MINUTE), order(3, is_entry=False, sent=2 * MINUTE)),
-        "fills": (
+    clean = SessionRecord(
+        lead="1",
+        strategy="s",
+        policy_digest="a" * 64,
+        venue="paper",
+        account="p",
+        mode="paper",
+        day="2026-05-01",
+        code_version="c",
+        run_ids=("r",),
+        is_observed=True,
+        started_at_ms=START,
+        ended_at_ms=START + 100 * MINUTE,
+        ended="deadline",
+        last_error=None,
+        caps=CAPS,
+        initial_equity=Money(30 * E8),
+        cash=Money(round(30.45 * E8)),
+        equity=Money(round(30.45 * E8)),
+        account_cash=Money(round(30.45 * E8)),
+        funding=Money(round(0.02 * E8)),
+        held={},
+        written_off=(),
+        polls_count=100,
+        failed_polls_count=0,
+        orders=(order(1), order(2, is_entry=False, sent=MINUTE), order(3, is_entry=False, sent=2 * MINUTE)),
+        fills=(
             fill(1, 20),
             fill(2, 11, is_entry=False, at=MINUTE, quantity=50),
             fill(3, 9.5, is_entry=False, at=2 * MINUTE, quantity=50),
         ),
-        "fill_ids": ("f1", "f2", "f3"),
-        "halts": (),
-        "alerts": (),
-        "unknown_orders": (),
-        "refused": {},
-    }
-    return SessionRecord(**{**values, **changes})
+        fill_ids=("f1", "f2", "f3"),
+        halts=(),
+        alerts=(),
+        unknown_orders=(),
+        refused={},
+    )
+    return replace(clean, **changes)
 
 
 def test_a_clean_session_keeps_everything():
