@@ -47,6 +47,7 @@ def test_ten_thousand_seeds_break_nothing_and_every_planted_fault_is_found(proje
     found = figures(in_process, http, lost, silence, took_s=took_s)
     write(project_root, found)
     print(as_markdown(found))
+    print(*in_process.failures, *http.failures, sep="\n")
     assert (in_process.failures, http.failures) == ([], [])
     assert lost == [], "planted faults that no drill shows"
     assert found["cells_required_empty"] == 0

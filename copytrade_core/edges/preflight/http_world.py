@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import msgspec
 from pydantic import SecretStr
@@ -14,6 +14,7 @@ from copytrade_core.edges.preflight.schedule import Schedule
 from copytrade_core.edges.preflight.story import ForeignAct, ForeignKind
 from copytrade_core.edges.preflight.venue_ledger import LedgerFill, LedgerOrder, LedgerPosition, VenueLedger
 from copytrade_core.edges.preflight.world import FOREIGN_STEPS, Place, World, own_id, price_paths, stranger_price
+from copytrade_core.edges.standins.control import StandinRefused
 from copytrade_core.edges.standins.venue_control import FlipMode, ForeignOrder, ForeignPosition, VenueControl
 from copytrade_core.edges.standins.venue_ledger import OrderLine
 from copytrade_core.edges.standins.venue_process import venue_process
@@ -160,7 +161,9 @@ class HttpWorld(World):
                 position_side=act.side if hedged else None,
                 reduce_only=None if hedged else True,
             )
-            self._stage.control.inject(order)
+            # A venue may refuse a stranger too, as when resting closes have taken the position up: nothing happens.
+            with suppress(StandinRefused):
+                self._stage.control.inject(order)
 
     def _held(self) -> dict[Place, int]:
         return {(each.market, each.side): int(each.quantity) for each in self._stage.control.ledger().positions}

@@ -26,6 +26,9 @@ class _Caps:
         self._placed: dict[str, LedgerOrder] = {
             order.client_order_id: order for order in record.ledger.orders if order.client_order_id is not None
         }
+        self._closed_by_others = [
+            order for order in record.ledger.orders if order.reduces and order.client_order_id not in record.rows
+        ]
         self._fills: defaultdict[str, list[LedgerFill]] = defaultdict(list)
         for fill in record.ledger.fills:
             self._fills[fill.venue_order_id].append(fill)
@@ -48,13 +51,19 @@ class _Caps:
             placed = self._placed.get(other.order.client_order_id)
             if placed is None:
                 continue
-            filled = sum(int(f.quantity) for f in self._fills[placed.venue_order_id] if f.time_ms <= now_ms)
+            filled = self._filled(placed, now_ms)
             held[other.order.market, other.order.side] += filled if other.order.kind.is_entry else -filled
             if other.order.kind.is_entry and (placed.ended_at_ms is None or placed.ended_at_ms > now_ms):
                 money += self._money(other, int(placed.quantity) - filled, now_ms)
+        for order in self._closed_by_others:
+            side = Side.SHORT if order.buys else Side.LONG
+            held[order.market, side] -= self._filled(order, now_ms)
         for (market, _), steps in held.items():
             money += MARKETS[market].instrument.notional(self._mark(market, now_ms), max(0, steps))
         return money
+
+    def _filled(self, order: LedgerOrder, at_ms: int) -> int:
+        return sum(int(fill.quantity) for fill in self._fills[order.venue_order_id] if fill.time_ms <= at_ms)
 
     def _money(self, row: OrderRow, steps: int, now_ms: int) -> int:
         style, market = row.order.style, row.order.market
