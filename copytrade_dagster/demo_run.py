@@ -113,7 +113,9 @@ def _paper(instance: dg.DagsterInstance, place: Workplace, lead_id: str) -> None
             return
         record = load_session(place, session_key(day, lead_id))
         said.detail = f"{day}: {len(record.fills)} fills; {judged(result.get_asset_check_evaluations())}"
-        _ = materialise(defs, instance, ["paper_record"], lead_id, may_fail=True)
+        # The gates read the record, so the evidence follows it; a check of the record must not hold it back.
+        for name in ("paper_record", "promotion_evidence"):
+            _ = materialise(defs, instance, [name], lead_id, may_fail=True)
 
 
 def judged(checks: Sequence[dg.AssetCheckEvaluation]) -> str:
