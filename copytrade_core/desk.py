@@ -6,7 +6,7 @@ The story itself is in `flow`; nothing here wishes, approves or sends.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from copytrade_core.ledger.equity import equity
@@ -114,6 +114,8 @@ class Desk:
     lead_margin_balance: Money | None
     caps: Caps
     surroundings: Surroundings
+    lead_caps: Mapping[str, Money] = field(default_factory=dict[str, Money])
+    """By lead the most that may be held and reserved of it; a lead without one has only the caps over all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +190,7 @@ def exposure_of(state: FlowState, desk: Desk, intent: Intent, quantity_held: Ste
     ages = [around.mark_age_ms(market, now_ms) for market in markets]
     is_marked = all(marks[held.market] is not None for held in state.book.holdings.values())
     is_one_way = around.is_one_way()
+    lead = _lead(intent.episode_id)
     return Exposure(
         now_ms=now_ms,
         equity=worth,
@@ -209,16 +212,24 @@ def exposure_of(state: FlowState, desk: Desk, intent: Intent, quantity_held: Ste
         account_fault=around.account_fault(),
         is_one_way=is_one_way,
         correlation_ppm=around.correlation_ppm,
+        notional_of_lead=Money(sum(each.notional for each in _commitments(state, desk, now_ms, lead))),
+        notional_of_lead_max=desk.lead_caps.get(lead),
     )
 
 
-def _commitments(state: FlowState, desk: Desk, now_ms: int) -> Iterator[Commitment]:
-    """Everything held at its mark, and every entry that may still fill."""
+def _lead(episode_id: str) -> str:
+    return episode_id.partition("|")[0]
+
+
+def _commitments(state: FlowState, desk: Desk, now_ms: int, lead: str | None = None) -> Iterator[Commitment]:
+    """Everything held at its mark, and every entry that may still fill; of one lead, or of all."""
     for held in state.book.holdings.values():
+        if lead is not None and _lead(held.episode_id) != lead:
+            continue
         notional = desk.instruments[held.market].notional(_price_of(held, desk, now_ms), held.quantity)
         yield Commitment(market=held.market, side=held.side, notional=notional)
     for order in (*state.resting.values(), *state.taken_back.values()):
-        if not order.reduce_only:
+        if not order.reduce_only and (lead is None or _lead(order.episode_id) == lead):
             yield Commitment(market=order.market, side=order.side, notional=_reserved(order, desk, now_ms))
 
 

@@ -21,12 +21,13 @@ from copytrade_core.desk import (
     view_of,
     within_the_hour,
 )
-from copytrade_core.ledger.post import post_fill, written_off
+from copytrade_core.ledger.post import post_fill, post_funding, written_off
 from copytrade_core.model.book import Holding, WrittenOff
 from copytrade_core.model.event import (
     AFTER_BLOCKED_ADD,
     BarClosed,
     Event,
+    FundingPaid,
     MarkSeen,
     OrderFilled,
     OrderNotPlaced,
@@ -89,6 +90,8 @@ def advance(state: FlowState, event: Event, desk: Desk, *, now_ms: int) -> Step:
         case PositionSynced(holding=None):
             state, lost = _synced_flat(state, event, desk)
             records.extend(lost)
+        case FundingPaid(episode_id=episode_id, cost=cost) if episode_id in state.book.holdings:
+            state = replace(state, book=post_funding(state.book, episode_id, cost))
         case _:
             pass
     told = _told(state, event, desk, now_ms)
@@ -279,6 +282,8 @@ def _subjects(state: FlowState, event: Event) -> list[tuple[str, str]]:
         case OrderRejected() | OrderNotPlaced() | PositionSynced() | Timer():
             trade = state.strategy.trades.get(event.episode_id)
             return [] if trade is None else [(event.episode_id, trade.market)]
+        case FundingPaid():
+            return []
 
 
 def _held_in(state: FlowState, market: str) -> list[Holding]:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import dagster as dg
 
 from copytrade_core.edges.settings import load_settings
+from copytrade_core.edges.stages.canary_days import busiest_day
+from copytrade_core.edges.stages.canary_store import load_session, session_key
 from copytrade_core.edges.stages.episodes import load_episodes
 from copytrade_core.edges.stages.market_data import needed_months
 from copytrade_core.edges.stages.workplace import Workplace, open_workplace, utc_now
@@ -23,6 +25,7 @@ from copytrade_dagster.track import track
 
 SOURCES = ["lead_details", "source_pages", "closed_positions", "unusable_rows", "episodes"]
 JUDGED = ["split_manifest", "round_trips", "equity", "evidence_report", "promotion_evidence"]
+PAPER = ["paper_session", "paper_parity"]
 LIVE = "live_canary"
 
 
@@ -89,10 +92,30 @@ def run(instance: dg.DagsterInstance, place: Workplace, lead_id: str) -> None:
     with step("split, replay, report, gates") as said:
         result = materialise(defs, instance, JUDGED, lead_id, may_fail=True)
         said.detail = judged(result.get_asset_check_evaluations())
+    _paper(instance, place, lead_id)
     with step("ask for live") as said:
         result = materialise(live_defs, instance, [LIVE], lead_id, may_fail=True)
         assert not result.success, "live must refuse"
         said.state, said.detail = "refused", failure_of(result)
+
+
+def _paper(instance: dg.DagsterInstance, place: Workplace, lead_id: str) -> None:
+    """One paper session over the busiest archived day, on a virtual clock, and its parity with replay."""
+    with step("paper session, parity with replay") as said:
+        day = busiest_day(place, lead_id)
+        if day is None:
+            said.detail = "the archive has no day with a trade"
+            return
+        key = dg.MultiPartitionKey({"day": day, "lead": lead_id})
+        result = materialise(defs, instance, PAPER, key, may_fail=True)
+        if not result.success:
+            said.detail = failure_of(result)
+            return
+        record = load_session(place, session_key(day, lead_id))
+        said.detail = f"{day}: {len(record.fills)} fills; {judged(result.get_asset_check_evaluations())}"
+        # The gates read the record, so the evidence follows it; a check of the record must not hold it back.
+        for name in ("paper_record", "promotion_evidence"):
+            _ = materialise(defs, instance, [name], lead_id, may_fail=True)
 
 
 def judged(checks: Sequence[dg.AssetCheckEvaluation]) -> str:

@@ -16,3 +16,7 @@ DAYS = dg.DailyPartitionsDefinition(start_date="2026-01-01", end_offset=1)
 """Days of lead lists."""
 VENUES = dg.StaticPartitionsDefinition([venue.value for venue in Venue])
 """Venues that orders can be spoken to."""
+SESSION_DAYS = dg.DailyPartitionsDefinition(start_date="2026-01-01", end_offset=1)
+"""Days of sessions, today included; bounded: 50 leads x 5 years stay under 100,000."""
+SESSIONS = dg.MultiPartitionsDefinition({"day": SESSION_DAYS, "lead": LEADS})
+"""Keys read `2026-11-02|LEAD`."""

@@ -14,6 +14,7 @@ import typer
 
 from copytrade_core.cli import (
     bars_verbs,
+    canary_verbs,
     config_verbs,
     demo_verb,
     doctor_verb,
@@ -25,10 +26,12 @@ from copytrade_core.cli import (
     instruments_verbs,
     lead_verbs,
     live_verbs,
+    monitor_verb,
     poll_verb,
     preflight_verbs,
     replay_verb,
     search_verb,
+    session_verbs,
     simulate_verbs,
     store_verbs,
 )
@@ -63,6 +66,7 @@ def _root(
 
 for verbs in (
     bars_verbs,
+    canary_verbs,
     config_verbs,
     demo_verb,
     doctor_verb,
@@ -74,10 +78,12 @@ for verbs in (
     instruments_verbs,
     lead_verbs,
     live_verbs,
+    monitor_verb,
     poll_verb,
     replay_verb,
     preflight_verbs,
     search_verb,
+    session_verbs,
     simulate_verbs,
     store_verbs,
 ):

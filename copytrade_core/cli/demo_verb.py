@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from copytrade_core.cli.canary_verbs import draw_sessions
 from copytrade_core.cli.evidence_verbs import conclusion_lines
 from copytrade_core.cli.gates_verb import draw_gates, gate_rows
 from copytrade_core.cli.options import JsonFlag, loaded
@@ -115,6 +116,8 @@ def _first_line(text: str) -> str:
 
 def _summary(place: Workplace, folder: DemoFolder, lead: str) -> Summary:
     from copytrade_core.edges.lead_study import render_report
+    from copytrade_core.edges.stages.canary_store import SESSION, session_keys
+    from copytrade_core.edges.stages.canary_summary import session_row
     from copytrade_core.edges.stages.promotion import gate_results
     from copytrade_core.edges.stages.replay import summary
     from copytrade_core.edges.stages.study_store import load_study
@@ -126,6 +129,7 @@ def _summary(place: Workplace, folder: DemoFolder, lead: str) -> Summary:
         "replay": summary(load_study(place.lake, lead)),
         "conclusion": report.metadata.get("conclusion"),
         "gates": gate_rows(gate_results(place, lead)),
+        "paper": [session_row(place, key) for key in session_keys(place, SESSION, lead)],
         "report": str(paths.html),
         "folder": str(folder.root),
         "ui": folder.ui_command(),
@@ -147,6 +151,8 @@ def _draw(to: Console, summary: Summary) -> None:
     say("\nasked Dagster for live:", to=to)
     for line in refusal_lines(str(summary["live"])):
         say(line, to=to)
+    say("", to=to)
+    draw_sessions(to, summary["paper"])  # pyright: ignore[reportArgumentType]
     say_exactly(f"\nreport  {summary['report']}", to=to)
     say_exactly(f"graph   {summary['ui']}", to=to)
     say_exactly(f"\ndone in {summary['duration_s']} s; everything is in {summary['folder']}", to=to)

@@ -1,7 +1,8 @@
-"""`copytrade sql` and `copytrade status`: what the store holds."""
+"""`copytrade sql`, and what the store holds for `copytrade status`."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -22,31 +23,39 @@ STATUS_COLUMNS = ("asset", "partition", "rows", "made", "digest")
 def add_to(app: typer.Typer) -> None:
     """Adds the verbs of this module."""
     app.command("sql")(sql)
-    app.command("status")(status)
+
+
+SessionFolder = Annotated[
+    Path | None,
+    typer.Option("--session", metavar="DIR", help="Ask a session's runtime directory instead.", show_default=False),
+]
 
 
 def sql(
     query: Annotated[str, typer.Argument()],
+    session: SessionFolder = None,
     json_output: JsonFlag = False,
 ) -> None:
-    """Ask the store in SQL (DuckDB, in memory, read-only).
+    """Ask the store, or one session, in SQL (DuckDB, in memory, read-only).
 
-    QUERY is one SELECT; each asset is a view, `heads` lists all partitions, SHOW TABLES names them.
+    QUERY is one SELECT; each asset is a view, `heads` lists all partitions, SHOW TABLES names them. With --session the
+    tables are those of its journal and files.
 
     Example: copytrade sql "SELECT market, count(*) FROM closed_positions GROUP BY market"
     """
-    columns, rows = _asked(workplace(), query)
+    columns, rows = _asked(query, session)
     payload = {"columns": columns, "rows": [[_plain(cell) for cell in row] for row in rows]}
     answer(payload, as_json=json_output, render=lambda to: table(to, columns, rows, title=None, right=()))
 
 
-def _asked(place: Workplace, query: str) -> tuple[list[str], list[tuple[object, ...]]]:
+def _asked(query: str, session: Path | None) -> tuple[list[str], list[tuple[object, ...]]]:
     import duckdb
 
     from copytrade_core.edges.lake_views import connect
+    from copytrade_core.edges.runtime_views import connect_runtime
     from copytrade_core.model.errors import BadInput, Where
 
-    connection = connect(place.lake)
+    connection = connect(workplace().lake) if session is None else connect_runtime(session)
     try:
         found = connection.execute(query)
         return [str(column[0]) for column in found.description or ()], found.fetchall()
@@ -67,11 +76,10 @@ def _plain(cell: object) -> object:
     return cell if cell is None or isinstance(cell, bool | int | str) else str(cell)
 
 
-def status(json_output: JsonFlag = False) -> None:
-    """Show what is stored: raw pages of each lead and the newest version of every partition.
+def stored_status(*, as_json: bool) -> None:
+    """Shows what is stored: raw pages of each lead, the newest version of every partition, and the sessions."""
+    from copytrade_core.edges.runtime_place import runtime_directories
 
-    Example: copytrade status
-    """
     place = workplace()
     leads = _leads(place)
     heads = [
@@ -84,8 +92,9 @@ def status(json_output: JsonFlag = False) -> None:
         "data_dir": str(place.settings.data_dir),
         "leads": leads,
         "stored": [dict(zip(STATUS_COLUMNS, row, strict=True)) for row in heads],
+        "sessions": [str(folder) for folder in runtime_directories(place.settings.data_dir)],
     }
-    answer(payload, as_json=json_output, render=lambda to: _draw(to, place, leads, heads))
+    answer(payload, as_json=as_json, render=lambda to: _draw(to, place, leads, heads))
 
 
 def _leads(place: Workplace) -> list[dict[str, object]]:
@@ -100,12 +109,16 @@ def _leads(place: Workplace) -> list[dict[str, object]]:
 def _draw(
     to: Console, place: Workplace, leads: list[dict[str, object]], heads: list[tuple[str, str, int, str, str]]
 ) -> None:
+    from copytrade_core.edges.runtime_place import runtime_directories
+
     say(f"data folder: {place.settings.data_dir}", to=to)
     if not leads and not heads:
         say("nothing is stored yet; start with: copytrade import --from-dir DIR, or: copytrade demo", to=to)
         return
     table(to, ("lead", "pages"), [list(lead.values()) for lead in leads], title="leads", right=("pages",))
     rows = [(*head[:4], head[4][:12]) for head in _by_asset(heads)]
+    for folder in runtime_directories(place.settings.data_dir):
+        say(f"session: copytrade status {folder}", to=to)
     # The digest is the first to go on a narrow screen; `--json` has all of it.
     kept = len(STATUS_COLUMNS) if to.width >= NARROW else len(STATUS_COLUMNS) - 1
     table(to, STATUS_COLUMNS[:kept], [row[:kept] for row in rows], title="stored", right=("rows",))

@@ -39,6 +39,7 @@ from copytrade_core.edges.market_answers import (
     server_time_ms_of,
 )
 from copytrade_core.edges.market_joined import joined_bars, joined_funding
+from copytrade_core.edges.market_snapshot import best_quotes_of, mark_prices_of
 from copytrade_core.model.bar import BarSeries, FundingSeries, Int64s, PriceOrigin
 from copytrade_core.model.errors import CopytradeError, Where
 from copytrade_core.model.instrument import Market, symbol_of_market
@@ -179,6 +180,16 @@ class FuturesMarket:
         path = "/fapi/v1/ticker/bookTicker"
         answer = self._get(path, {"symbol": symbol_of_market(market)})
         return best_quote_of(answer.body, _where(path), Market(market))
+
+    def best_quotes(self) -> dict[Market, BestQuote]:
+        """Best bid and ask of every market, in one request."""
+        path = "/fapi/v1/ticker/bookTicker"
+        return best_quotes_of(self._get(path, {}).body, _where(path))
+
+    def mark_prices(self) -> dict[Market, MarkPrice]:
+        """Mark prices and funding of every market, in one request."""
+        path = "/fapi/v1/premiumIndex"
+        return mark_prices_of(self._get(path, {}).body, _where(path))
 
     def trading_rules(self) -> PublishedRules:
         """Trading rules of every linear perpetual, as of the exchange's clock."""

@@ -97,6 +97,10 @@ class LeadPages:
         asked: Parameters = {"dataType": data_type, "portfolioId": lead_id, "timeRange": time_range}
         return self.call(Endpoint.LEAD_CHART, lead_id, asked)
 
+    def history_page(self, lead_id: LeadId, *, page: int, page_rows: int) -> SourcePage:
+        """One page of the closed history, newest closes first; no reading of all of it."""
+        return self._paged(Endpoint.POSITION_HISTORY, lead_id, page=page, page_rows=page_rows)
+
     def order_history_page(self, lead_id: LeadId, *, page: int, page_rows: int) -> SourcePage:
         """One page of the lead's own fills, where shown."""
         return self._paged(Endpoint.ORDER_HISTORY, lead_id, page=page, page_rows=page_rows)

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from typing_extensions import override
 
@@ -23,6 +23,7 @@ from copytrade_core.edges.session_rows import (
     INSERT_ORDER,
     PUT_STATE,
     UPDATE_ORDER,
+    Values,
     alert_values,
     changed_order_values,
     history_values,
@@ -140,6 +141,26 @@ class SessionDb(Journal):
         with self._faults("write"), self._transaction():
             if self._connection.execute(select, (self._run, digest)).fetchone() is None:
                 self._connection.execute(insert, (self._run, at_ms, digest, body))
+
+    def note(self, rows: Iterable[tuple[str, Values]]) -> None:
+        """Keeps observations beside the journal, all or none: statements whose first value is the run.
+
+        Raises:
+            StoreFault: they cannot be written; nothing was changed.
+        """
+        with self._faults("write"), self._transaction():
+            for statement, values in rows:
+                self._connection.execute(statement, (self._run, *values))
+
+    def ask(self, query: str, values: Values = ()) -> list[tuple[Any, ...]]:
+        """The rows of one SELECT.
+
+        Raises:
+            StoreFault: it cannot be read.
+        """
+        with self._faults("read"):
+            self._make_up()
+            return self._connection.execute(query, values).fetchall()
 
     def reopen(self) -> None:
         """Forgets everything that was not committed, as a restart would; the lease stays.

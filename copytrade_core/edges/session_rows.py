@@ -16,7 +16,7 @@ from copytrade_core.model.order import Order
 from copytrade_core.model.order_row import OrderRow
 from copytrade_core.model.verdict import Approved, Failing, Refused
 
-Values = tuple[str | int | None, ...]
+Values = tuple[str | int | float | None, ...]
 
 INSERT_ORDER = """INSERT INTO orders (client_order_id, sequence, run, intent_digest, kind, episode_id, market, side,
     leg, buys, reduce_only, quantity, planned_at_ms, state, is_final, filled, sent_at_ms, deadline_ms, venue_order_id,

@@ -13,6 +13,10 @@ are epoch milliseconds, money is 1e-8 quote, prices are ticks and quantities ste
 - `intents`: wishes that became orders (`ordered`) or did not (`refused`).
 - `decisions`: holds, syncs, holdings written off, and one row for each rule that a refused intent failed, with the
   numbers compared. `alerts`: what a person was to hear of. `config_snapshots`: settings in force.
+- `source_events`: what the leads were seen to do, each once. `positions` and `equity`: how things stood at a look.
+- `slippage_observations`: one row per fill: the price that the decision saw, the quote before, what was expected and
+  what was filled; `signed_bps` is positive when it was worse. `comparisons`: one row per fill: source, decision,
+  sending and fill with their times, prices and lags. `shadow_orders`: what a venue would have been sent.
 - `migrations`: which numbered step made the tables, and when.
 """
 
@@ -85,7 +89,39 @@ FIRST = Migration(
     ),
 )
 
-MIGRATIONS: tuple[Migration, ...] = (FIRST,)
+_AT = f"{_NUMBER}, {_RUN}, at_ms INTEGER NOT NULL"
+_FILL = "fill INTEGER NOT NULL UNIQUE REFERENCES fills(number)"
+
+SECOND = Migration(
+    name="observations",
+    statements=(
+        f"""CREATE TABLE source_events ({_AT}, kind TEXT NOT NULL, episode_id TEXT NOT NULL, lead TEXT NOT NULL,
+            market TEXT NOT NULL, side TEXT NOT NULL, change TEXT NOT NULL, happened_at_ms INTEGER NOT NULL,
+            known_at_ms INTEGER NOT NULL, price TEXT, quantity TEXT, entry_deviation_ratio REAL,
+            missing_polls_count INTEGER, UNIQUE (episode_id, kind, change, happened_at_ms, known_at_ms)) STRICT""",
+        f"""CREATE TABLE positions ({_AT}, episode_id TEXT NOT NULL, market TEXT NOT NULL, side TEXT NOT NULL,
+            quantity INTEGER NOT NULL, entry_price INTEGER NOT NULL, mark INTEGER, notional INTEGER NOT NULL,
+            unrealised INTEGER, opened_at_ms INTEGER NOT NULL, source_state TEXT NOT NULL) STRICT""",
+        f"""CREATE TABLE equity ({_AT}, cash INTEGER NOT NULL, equity INTEGER NOT NULL, day_result INTEGER NOT NULL,
+            positions_count INTEGER NOT NULL, gross_notional INTEGER NOT NULL) STRICT""",
+        f"""CREATE TABLE slippage_observations ({_AT}, {_FILL}, client_order_id TEXT NOT NULL, market TEXT NOT NULL,
+            side TEXT NOT NULL, buys INTEGER NOT NULL, mark_before INTEGER, quote_before INTEGER,
+            expected INTEGER NOT NULL, filled INTEGER NOT NULL, quantity INTEGER NOT NULL,
+            signed_bps REAL NOT NULL) STRICT""",
+        f"""CREATE TABLE comparisons ({_AT}, {_FILL}, client_order_id TEXT NOT NULL, episode_id TEXT NOT NULL,
+            market TEXT NOT NULL, kind TEXT NOT NULL, leg TEXT NOT NULL,
+            source_event INTEGER REFERENCES source_events(number), source_at_ms INTEGER, source_price TEXT,
+            seen_at_ms INTEGER, decided_at_ms INTEGER, decided_price INTEGER, sent_at_ms INTEGER,
+            filled_at_ms INTEGER NOT NULL, fill_price INTEGER NOT NULL, source_lag_ms INTEGER,
+            decision_lag_ms INTEGER, sending_lag_ms INTEGER, fill_lag_ms INTEGER, total_lag_ms INTEGER,
+            decided_to_fill_bps REAL, source_to_fill_bps REAL) STRICT""",
+        f"""CREATE TABLE shadow_orders ({_AT}, client_order_id TEXT NOT NULL UNIQUE, episode_id TEXT NOT NULL,
+            market TEXT NOT NULL, kind TEXT NOT NULL, leg TEXT NOT NULL, fault_kind TEXT, fault_field TEXT,
+            fault_detail TEXT, request TEXT) STRICT""",
+    ),
+)
+
+MIGRATIONS: tuple[Migration, ...] = (FIRST, SECOND)
 
 
 def check_ours(connection: sqlite3.Connection, migrations: Sequence[Migration] = MIGRATIONS) -> int:

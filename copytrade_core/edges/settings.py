@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from typing_extensions import override
 
 from copytrade_core.edges.settings_file import ConfigFile, find_config_file, read_config_file
+from copytrade_core.edges.settings_monitor import AlertsSection, LevelsSection, MonitorSection
 from copytrade_core.edges.settings_origin import Layer, Leaves, config_error, environment_leaves, leaves_of, nested
 from copytrade_core.edges.settings_url import checked_base_url
 from copytrade_core.model.errors import BadConfig, Where
@@ -138,6 +139,14 @@ class PreflightSection(Section):
     seeds_count: int = Field(ge=1, le=1_000_000, description="Simulated fault schedules of one preflight.")
 
 
+class CanarySection(Section):
+    """Sessions that poll their lead: paper and shadow."""
+
+    poll_every_s: float = Field(gt=0, description="Seconds between two polls of a lead.")
+    price_every_s: float = Field(gt=0, description="Seconds between two readings of prices.")
+    deadline_s: int = Field(gt=0, description="A session runs this long at most; it ends at midnight UTC anyway.")
+
+
 class Settings(BaseSettings):
     """Every value in force. `load_settings` is the way to make one.
 
@@ -157,6 +166,10 @@ class Settings(BaseSettings):
     replay: ReplaySection
     search: SearchSection
     preflight: PreflightSection
+    canary: CanarySection
+    monitor: MonitorSection
+    monitor_levels: LevelsSection
+    alerts: AlertsSection
     paths: PathsSection
     policies: dict[str, Path] = Field(min_length=1, description="Strategies by name; gates judge the first.")
 

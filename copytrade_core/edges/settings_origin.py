@@ -15,8 +15,14 @@ from copytrade_core.edges.settings_file import FILE_VARIABLE, ConfigFile
 from copytrade_core.model.errors import BadConfig, Where
 
 PREFIX = "COPYTRADE_"
-NOT_SETTINGS = frozenset({FILE_VARIABLE, "COPYTRADE_REAL_DATA", "COPYTRADE_COMPLETE"})
-"""Variables with our prefix that are not settings: the file's name, the tests' data, shell completion."""
+NOT_SETTINGS = frozenset(
+    {
+        *(FILE_VARIABLE, "COPYTRADE_REAL_DATA", "COPYTRADE_COMPLETE"),
+        *("COPYTRADE_ALERT_URL", "COPYTRADE_ALERT_URL_FILE"),
+        *("COPYTRADE_HEARTBEAT_URL", "COPYTRADE_HEARTBEAT_URL_FILE"),
+    }
+)
+"""Variables with our prefix that are not settings: the file's name, the tests' data, shell completion, and secrets."""
 ALIASES = {"DAGSTER_HOME": "dagster_home"}
 """Variables that other programs own and we obey."""
 MASK = "********"

@@ -73,6 +73,16 @@ class PositionSynced:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FundingPaid:
+    """What an episode's holding paid at a funding time; `cost` is money, negative when it received."""
+
+    episode_id: str
+    market: Market
+    cost: Money
+    time_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Timer:
     """Time passed for one episode's market."""
 
@@ -91,6 +101,7 @@ Event = (
     | OrderRejected
     | OrderNotPlaced
     | PositionSynced
+    | FundingPaid
     | Timer
 )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from copytrade_core.model.fill import FillModel
 from copytrade_core.model.instrument import Instrument, Market
 from copytrade_core.model.side import Side
 from copytrade_core.model.units import Money, Steps, Ticks
@@ -59,10 +60,24 @@ class VenueOrder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FillTerms:
+    """How a simulated fill came to its price: what a real venue never tells.
+
+    `raw_price` is the price before slippage, `slippage` the money lost to it, `model` the rule that made it and
+    `bar_open_ms` the bar that it was judged by.
+    """
+
+    raw_price: Ticks
+    slippage: Money
+    model: FillModel
+    bar_open_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VenueFill:
     """One trade of ours at the venue; `fee` is money paid (negative: a rebate).
 
-    `trade_id` is the venue's and may be unique only within its market (Binance).
+    `trade_id` is the venue's and may be unique only within its market (Binance). `terms` is None at every real venue.
     """
 
     trade_id: str
@@ -74,6 +89,7 @@ class VenueFill:
     fee: Money
     is_maker: bool
     time_ms: int
+    terms: FillTerms | None = None
 
     @property
     def fill_id(self) -> str:

@@ -23,6 +23,7 @@ class RefusalReason(StrEnum):
     NOTIONAL_GROSS = "notional_gross"
     NOTIONAL_ONE_SIDE = "notional_one_side"
     NOTIONAL_CORRELATED = "notional_correlated"
+    NOTIONAL_LEAD = "notional_lead"
     SOURCE_STALE = "source_stale"
     MARK_STALE = "mark_stale"
     ENTRY_DRIFT = "entry_drift"

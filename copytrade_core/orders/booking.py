@@ -7,14 +7,17 @@ from copytrade_core.model.fill import Fill, FillModel
 from copytrade_core.model.intent import IntentKind
 from copytrade_core.model.order import Order
 from copytrade_core.model.units import Money, Steps, ceil_div
-from copytrade_core.model.venue import VenueFill
+from copytrade_core.model.venue import FillTerms, VenueFill
 
 CLOSED_AT_VENUE = "closed_at_venue"
 """Reason of a fill that no order of ours made: the venue, or a person, closed what an episode held."""
 
 
 def fill_of(trade: VenueFill, order: Order) -> Fill:
-    """The fill of one order. A venue's price already holds its slippage, so none is stated beside it."""
+    """The fill of one order. A real venue's price already holds its slippage, so none is stated beside it."""
+    terms = trade.terms or FillTerms(
+        raw_price=trade.price, slippage=Money(0), model=FillModel.VENUE, bar_open_ms=trade.time_ms
+    )
     return Fill(
         client_order_id=order.client_order_id,
         kind=order.kind,
@@ -24,13 +27,13 @@ def fill_of(trade: VenueFill, order: Order) -> Fill:
         leg=order.leg,
         buys=trade.buys,
         time_ms=trade.time_ms,
-        bar_open_ms=trade.time_ms,
-        raw_price=trade.price,
+        bar_open_ms=terms.bar_open_ms,
+        raw_price=terms.raw_price,
         price=trade.price,
         quantity=trade.quantity,
         fee=trade.fee,
-        slippage=Money(0),
-        model=FillModel.VENUE,
+        slippage=terms.slippage,
+        model=terms.model,
         reason=order.reason,
     )
 

@@ -95,6 +95,38 @@ THRESHOLDS: Mapping[Gate, tuple[str, ...]] = {
         "duplicate_orders_count_max",
         "restarts_differing_count_max",
     ),
+    Gate.BACKTEST_PAPER_PARITY: (
+        "parity_age_s_max",
+        "intents_compared_count_min",
+        "residual_bps_max",
+        "difference_bps_mean_max",
+        "intents_missed_count_max",
+    ),
+    Gate.PAPER_CANARY_CLEAN: (
+        "canary_age_s_max",
+        "sessions_count_min",
+        "observed_hours_min",
+        "entries_count_min",
+        "exits_count_min",
+        "polls_failed_ratio_max",
+        "checks_broken_count_max",
+        "sessions_unfinished_count_max",
+        "unknown_orders_count_max",
+        "alerts_count_max",
+    ),
+    Gate.SHADOW_CLEAN: (
+        "shadow_age_s_max",
+        "orders_count_min",
+        "orders_invalid_count_max",
+        "probe_faults_count_max",
+    ),
+    Gate.MONITOR_CLEAN: (
+        "monitor_age_s_max",
+        "passes_count_min",
+        "critical_count_max",
+        "active_count_max",
+        "unheard_count_max",
+    ),
 }
 """The thresholds a gate reads; the contract must state exactly these."""
 

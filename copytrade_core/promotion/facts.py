@@ -14,6 +14,7 @@ from copytrade_core.model.bar import PriceOrigin
 from copytrade_core.model.fill import FillModel
 from copytrade_core.model.measure import Measures
 from copytrade_core.model.overfitting import OverfittingFigures
+from copytrade_core.promotion.facts_canary import CanaryFacts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,6 +218,7 @@ class CandidateFacts:
     holdout: HoldoutFacts
     search: SearchFacts | None
     preflight: PreflightFacts | None
+    canary: CanaryFacts
 
     @property
     def search_of_judged(self) -> SearchFacts | None:

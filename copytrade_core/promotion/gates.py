@@ -1,6 +1,7 @@
 """All gates that this project can evaluate today, asked in one call.
 
-What a gate compares belongs to `gates_source.py`, `gates_result.py`, `gates_search.py` and `gates_preflight.py`.
+What a gate compares belongs to `gates_source.py`, `gates_result.py`, `gates_search.py`, `gates_preflight.py` and
+`gates_paper.py`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from datetime import datetime
 from copytrade_core.promotion.contract import Contract
 from copytrade_core.promotion.facts import CandidateFacts
 from copytrade_core.promotion.gate_result import Gate, GateResult
+from copytrade_core.promotion.gates_paper import backtest_paper_parity, monitor_clean, paper_canary_clean, shadow_clean
 from copytrade_core.promotion.gates_preflight import preflight_clean, restart_clean
 from copytrade_core.promotion.gates_result import capital_grounding, drawdown, profitability, robustness
 from copytrade_core.promotion.gates_search import engine_equivalence, holdout_unspent, overfitting
@@ -32,5 +34,9 @@ def evaluate(facts: CandidateFacts, contract: Contract, *, now: datetime) -> Map
         engine_equivalence(facts, contract),
         preflight_clean(facts.rehearsal, contract, now=now),
         restart_clean(facts.rehearsal, contract, now=now),
+        backtest_paper_parity(facts.canary, contract, now=now),
+        paper_canary_clean(facts.canary, contract, now=now),
+        shadow_clean(facts.canary, contract, now=now),
+        monitor_clean(facts.canary, contract, now=now),
     )
     return {result.gate: result for result in results}

@@ -10,6 +10,8 @@ from copytrade_core.model.instrument import Instrument, Market
 from copytrade_core.model.side import Side
 from copytrade_core.model.units import Money, Steps, Ticks
 
+NOTHING = Money(0)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commitment:
@@ -30,7 +32,8 @@ class Exposure:
     are None when nothing was ever seen; `mark_age_ms` is that of the oldest mark among the intent's market and every
     market held; `mark` that of the intent's market. `unresolved_count` counts orders of the same position at the venue
     of which nobody knows whether they exist; `account_fault` says what keeps the account from being ours alone and
-    known. `correlation_ppm` is that of `risk.correlated`.
+    known. `correlation_ppm` is that of `risk.correlated`. `notional_of_lead` is held and reserved of the lead whose
+    episode it is, `notional_of_lead_max` that lead's own cap (None: it has none).
     """
 
     now_ms: int
@@ -48,6 +51,8 @@ class Exposure:
     account_fault: str | None
     is_one_way: bool
     correlation_ppm: Callable[[Market, Market], int | None]
+    notional_of_lead: Money = NOTHING
+    notional_of_lead_max: Money | None = None
 
     @property
     def notional_used(self) -> Money:

@@ -112,6 +112,16 @@ def _notional_correlated(entry: Entry) -> Failing | None:
     )
 
 
+def _notional_lead(entry: Entry) -> Failing | None:
+    """One lead of several may have a cap of its own, below the caps over all of them."""
+    cap, used = entry.exposure.notional_of_lead_max, entry.exposure.notional_of_lead
+    if cap is None or used + entry.asked <= cap:
+        return None
+    return _fails(
+        RefusalReason.NOTIONAL_LEAD, ("notional_lead", used), ("asked", entry.asked), ("notional_lead_max", cap)
+    )
+
+
 def _source_stale(entry: Entry) -> Failing | None:
     return _stale(RefusalReason.SOURCE_STALE, "source_age", entry.exposure.source_age_ms, entry.caps.source_age_s_max)
 
@@ -193,6 +203,7 @@ _RULES: tuple[Callable[[Entry], Failing | None], ...] = (
     _notional_gross,
     _notional_one_side,
     _notional_correlated,
+    _notional_lead,
     _source_stale,
     _mark_stale,
     _entry_drift,

@@ -40,10 +40,13 @@ class SessionMemory:
         stored = journal.load()
         self.state = fresh if stored.state is None else decode_state(stored.state)
         self.cursor = stored.cursor
+        self._reached: str | None = None
         self._rows = {row.order.client_order_id: row for row in stored.rows}
         self._live = {key: row for key, row in self._rows.items() if not row.state.is_final}
         self._fill_ids = set(stored.fill_ids)
         self._alerts: dict[tuple[AlertKind, str], Alert] = {}
+        self.changes_count = 0
+        """Steps that changed something: when a pass leaves it alone, nothing more will come of another."""
 
     @property
     def rows(self) -> Mapping[str, OrderRow]:
@@ -59,6 +62,10 @@ class SessionMemory:
     def alerts(self) -> tuple[Alert, ...]:
         """Every alert raised by this process, oldest first."""
         return tuple(self._alerts.values())
+
+    def reach(self, cursor: str) -> None:
+        """The feed has come to a place: the next commit of anything says so; nothing is committed for it alone."""
+        self._reached = cursor
 
     def row(self, client_order_id: str) -> OrderRow:
         """The row of one order as it is now."""
@@ -100,7 +107,7 @@ class SessionMemory:
         self._commit(
             JournalStep(
                 at_ms=now_ms,
-                state=None if step.state is self.state else encode_state(step.state),
+                state=None if step.state == self.state else encode_state(step.state),
                 rows=tuple(changed.values()),
                 records=step.records,
                 fill_ids=() if fill_id is None else (fill_id,),
@@ -137,7 +144,11 @@ class SessionMemory:
         )
 
     def _commit(self, step: JournalStep) -> None:
+        changes = bool(step.rows or step.records or step.fill_ids or step.alerts or step.state is not None)
+        if step.cursor is None and changes and self._reached not in (None, self.cursor):
+            step = replace(step, cursor=self._reached)
         self._journal.commit(step)
+        self.changes_count += changes
         for row in step.rows:
             self._rows[row.order.client_order_id] = row
             if row.state.is_final:

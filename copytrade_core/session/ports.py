@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,6 +11,8 @@ from copytrade_core.flow import Record
 from copytrade_core.model.alert import Alert
 from copytrade_core.model.controls import Controls
 from copytrade_core.model.order_row import OrderRow
+from copytrade_core.session.snapshot import HotRestart
+from copytrade_core.session.status import SessionStatus
 
 
 class Clock(Protocol):
@@ -75,3 +78,43 @@ class ControlPanel(ABC):
     @abstractmethod
     def stop_new_orders(self, reason: str) -> None:
         """Set STOP_NEW_ORDERS; nothing in a session ever clears it."""
+
+
+class WaitingClock(Protocol):
+    """Our time, and a way to let it pass. A virtual one jumps; a real one sleeps in short pieces."""
+
+    def now_ms(self) -> int:
+        """Epoch milliseconds; never less than before."""
+        ...
+
+    def wait_until_ms(self, until_ms: int, disturbed: Callable[[], bool]) -> int:
+        """Let time pass until then, or until `disturbed` says so, which is asked at most 0.5 s apart.
+
+        Returns:
+            The time now.
+        """
+        ...
+
+
+class StatusSink(Protocol):
+    """Where a session shows how it stands."""
+
+    def show(self, status: SessionStatus) -> None:
+        """Take the newest status; it replaces the one before.
+
+        Raises:
+            StoreFault: it cannot be written.
+        """
+        ...
+
+
+class RestartSink(Protocol):
+    """Where a session that was asked to stop leaves what a resume checks."""
+
+    def leave(self, snapshot: HotRestart) -> None:
+        """Keep it, durable on return.
+
+        Raises:
+            StoreFault: it cannot be written.
+        """
+        ...

@@ -12,7 +12,7 @@ from copytrade_core.flow import Desk, FlowState, fresh_state
 from copytrade_core.ledger.post import opened_book
 from copytrade_core.model.alert import Alert, AlertKind
 from copytrade_core.model.broker import Broker
-from copytrade_core.model.event import AFTER_BLOCKED_ADD, Event, OrderNotPlaced, OrderRejected
+from copytrade_core.model.event import AFTER_BLOCKED_ADD, Event, FundingPaid, OrderNotPlaced, OrderRejected
 from copytrade_core.model.intent import IntentKind
 from copytrade_core.model.order_row import OrderRow, OrderState
 from copytrade_core.model.outcome import Accepted, DefiniteReject, Exists, RejectReason, Unknown
@@ -25,7 +25,7 @@ from copytrade_core.session.outbox import Outbox
 from copytrade_core.session.ports import Clock, ControlPanel, Journal
 from copytrade_core.session.reconcile import Reconciliation
 from copytrade_core.session.settings import RunnerSettings
-from copytrade_core.session.start import why_not_here
+from copytrade_core.session.start import ALARMING, PERHAPS_FLAT, why_not_here
 from copytrade_core.session.watch import MarketWatch, SessionWatch
 from copytrade_core.strategies.state import FRESH
 
@@ -34,15 +34,6 @@ STALE_PLAN = "stale_plan"
 KILLED = "kill"
 STOPPED = "stop_new_orders"
 PAST_DEADLINE = "deadline_reached"
-_ALARMING = {
-    RejectReason.AUTHENTICATION: AlertKind.AUTHENTICATION,
-    RejectReason.PERMISSION: AlertKind.AUTHENTICATION,
-    RejectReason.POSITION_MODE: AlertKind.POSITION_MODE,
-}
-"""Rejects after which no other entry can succeed: they stop new orders and call a person."""
-
-_PERHAPS_FLAT = (RejectReason.NO_POSITION, RejectReason.REDUCE_ONLY)
-"""Rejects of a close that a venue may give when there is nothing to close; whether that is so, its books say."""
 
 
 class Runner:
@@ -88,6 +79,7 @@ class Runner:
             account=settings.account,
             lead_margin_balance=settings.lead_margin_balance,
             caps=settings.caps,
+            lead_caps=settings.lead_caps,
             surroundings=self._watch,
         )
         self._enquiry = Enquiry(
@@ -122,6 +114,11 @@ class Runner:
     def cursor(self) -> str | None:
         """How far the feed had been told when the last step was committed."""
         return self._memory.cursor
+
+    @property
+    def changes_count(self) -> int:
+        """How many steps have changed something."""
+        return self._memory.changes_count
 
     @property
     def settled(self) -> bool:
@@ -171,6 +168,16 @@ class Runner:
     def tell(self, event: Event, *, cursor: str = "") -> None:
         """Tell the strategy what happened, and journal what it wishes."""
         self._memory.tell(event, self._desk, cursor=cursor)
+
+    def reach(self, cursor: str) -> None:
+        """The feed has come to a place; the next commit of anything carries it, so that a restart knows."""
+        self._memory.reach(cursor)
+
+    def fund(self, event: FundingPaid) -> None:
+        """Post one funding payment, once for ever."""
+        funding_id = f"funding|{event.episode_id}|{event.time_ms}"
+        if not self._memory.has_posted(funding_id):
+            self._memory.tell(event, self._desk, fill_id=funding_id)
 
     def pump(self) -> None:
         """One pass: find out, take back, send. What is learned is told to the strategy at once."""
@@ -276,11 +283,11 @@ class Runner:
         self._memory.tell(event, self._desk, rows=(final,))
         if order.kind is IntentKind.ADD:
             self._skip_adds(order.episode_id)
-        if (alarming := _ALARMING.get(outcome.reason)) is not None:
+        if (alarming := ALARMING.get(outcome.reason)) is not None:
             self._panel.stop_new_orders(f"{outcome.reason} {outcome.code}")
             self._memory.alert(alarming, order.market, f"{outcome.reason} {outcome.code}: {outcome.message}")
         if order.kind is IntentKind.CLOSE:
-            if outcome.reason in _PERHAPS_FLAT:
+            if outcome.reason in PERHAPS_FLAT:
                 self._ledger_check.explain_missing(order.market, order.side)
             still_held = order.episode_id in self._memory.state.book.holdings
             if outcome.reason is not RejectReason.NO_POSITION and still_held:

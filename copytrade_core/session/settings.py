@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from copytrade_core.model.caps import Caps
 from copytrade_core.model.errors import BadConfig, Where
@@ -19,6 +19,7 @@ class RunnerSettings:
 
     `account` names the account in every client order id; `planned_entry_age_ms_max` is how old an entry may be when it
     leaves: an older one goes back to the strategy. `clock_skew_ms_max` is what the venue's clock may differ from ours.
+    `lead_caps` are the own notional caps of leads that have one.
 
     Raises:
         BadConfig: no account, no market, a patience that is not positive, or a cap that is missing or contradictory.
@@ -33,6 +34,7 @@ class RunnerSettings:
     position_mode: PositionMode
     planned_entry_age_ms_max: int
     clock_skew_ms_max: int
+    lead_caps: Mapping[str, Money] = field(default_factory=dict[str, Money])
 
     def __post_init__(self) -> None:
         if not self.account:

@@ -8,8 +8,18 @@ from copytrade_core.model.alert import AlertKind
 from copytrade_core.model.broker import Broker
 from copytrade_core.model.errors import BadConfig, Where
 from copytrade_core.model.instrument import Instrument, Market
-from copytrade_core.model.outcome import Unavailable
+from copytrade_core.model.outcome import RejectReason, Unavailable
 from copytrade_core.session.settings import RunnerSettings
+
+ALARMING = {
+    RejectReason.AUTHENTICATION: AlertKind.AUTHENTICATION,
+    RejectReason.PERMISSION: AlertKind.AUTHENTICATION,
+    RejectReason.POSITION_MODE: AlertKind.POSITION_MODE,
+}
+"""Rejects after which no other entry can succeed: they stop new orders and call a person."""
+
+PERHAPS_FLAT = (RejectReason.NO_POSITION, RejectReason.REDUCE_ONLY)
+"""Rejects of a close that a venue may give when there is nothing to close; whether that is so, its books say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from copytrade_core.model.event import (
     AFTER_BLOCKED_ADD,
     BarClosed,
     Event,
+    FundingPaid,
     MarkSeen,
     OrderFilled,
     OrderNotPlaced,
@@ -84,10 +85,9 @@ class Strategy:
             case SourceOpened() | SourceClosed():
                 return self._on_source(state, event, view)
             case SourceMissing():
-                return Decision(
-                    state=state, wishes=(hold(event.episode.episode_id, Held(reason="source_missing"), view),)
-                )
-            case SourceChanged():
+                missed = hold(event.episode.episode_id, Held(reason="source_missing"), view)
+                return Decision(state=state, wishes=(missed,))
+            case SourceChanged() | FundingPaid():
                 return Decision(state=state, wishes=())
             case OrderFilled(fill=fill):
                 return self._on_fill(state, fill, view)
@@ -105,9 +105,9 @@ class Strategy:
                 return Decision(state=state, wishes=()) if trade is None else self._on_time(state, trade, view, None)
             case PositionSynced(episode_id=episode_id, holding=holding):
                 trade = state.trades.get(episode_id)
-                gone = trade is not None and holding is None and trade.phase in (Phase.HELD, Phase.LEAVING)
-                done = _with(state, replace(trade, phase=Phase.DONE)) if trade and gone else state
-                return Decision(state=done, wishes=())
+                if trade is not None and holding is None and trade.phase in (Phase.HELD, Phase.LEAVING):
+                    state = _with(state, replace(trade, phase=Phase.DONE))
+                return Decision(state=state, wishes=())
 
     # -- source -----------------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from copytrade_core.promotion.contract import THRESHOLDS, Contract, Step, contract_from_mapping
 from copytrade_core.promotion.gate_result import Gate
+from copytrade_core.promotion.gates_paper import backtest_paper_parity, monitor_clean, paper_canary_clean, shadow_clean
 from copytrade_core.promotion.gates_preflight import preflight_clean, restart_clean
 from copytrade_core.promotion.gates_result import capital_grounding, drawdown, profitability, robustness
 from copytrade_core.promotion.gates_search import engine_equivalence, holdout_unspent, overfitting
@@ -32,6 +33,10 @@ PROOFS = {
     Gate.ENGINE_EQUIVALENCE: engine_equivalence,
     Gate.PREFLIGHT_CLEAN: preflight_clean,
     Gate.RESTART_CLEAN: restart_clean,
+    Gate.BACKTEST_PAPER_PARITY: backtest_paper_parity,
+    Gate.PAPER_CANARY_CLEAN: paper_canary_clean,
+    Gate.SHADOW_CLEAN: shadow_clean,
+    Gate.MONITOR_CLEAN: monitor_clean,
 }
 
 HEADER = "| threshold | limit | unit | meaning |\n|---|---|---|---|"

@@ -20,6 +20,10 @@ GATES = {
     "engine_equivalence",
     "preflight_clean",
     "restart_clean",
+    "backtest_paper_parity",
+    "paper_canary_clean",
+    "shadow_clean",
+    "monitor_clean",
 }
 
 
@@ -36,6 +40,12 @@ def test_the_demo_reaches_a_report_and_a_refusal_within_three_minutes(copytrade_
     resting_on_prices = GATES - {"source_quality", "sample_size", "holdout_unspent"}
     assert "pass" not in {results[gate] for gate in resting_on_prices}, "nothing passes on a simulated market"
     assert "human_approval" in found["live"]
+    (paper,) = found["paper"]
+    assert paper["entries"] > 0
+    assert paper["broken"] == []
+    assert paper["observed"] is False, "a session told from the archive is no evidence"
+    assert paper["parity"]["compared_count"] > 0
+    assert abs(paper["parity"]["residual_bps_max"]) <= 1
     report = Path(found["report"])
     assert report.stat().st_size > 100_000
     assert "simulated" in report.read_text(encoding="utf-8").lower()
@@ -44,7 +54,7 @@ def test_the_demo_reaches_a_report_and_a_refusal_within_three_minutes(copytrade_
     assert not Path(environment["DAGSTER_HOME"]).exists(), "the user's instance is not touched"
     assert not (Path(environment["COPYTRADE_DATA_DIR"]) / "heads").exists(), "the user's store is not touched"
     stored = {path.parent.name for path in (demo / "data/heads").rglob("*.json")}
-    assert {"source_pages", "episodes", "bars", "evidence_report", "promotion_evidence"} <= stored
+    assert {"source_pages", "episodes", "bars", "evidence_report", "promotion_evidence", "paper_parity"} <= stored
     assert (demo / "dagster_home/dagster.yaml").is_file()
     environment |= {"COPYTRADE_DATA_DIR": str(demo / "data"), "COPYTRADE_REPORTS_DIR": str(tmp_path / "again")}
     rendered = Path(copytrade_process("report", "path", "--lead", found["lead"], "--json").json["html"])

@@ -12,6 +12,8 @@ from copytrade_dagster.defs.promotion.checks import GATE_CHECKS
 
 BULK = {"bars", "funding", "instruments", "lead_lists", "venue_certificate"}
 """Not partitioned by lead; everything a gate rests on is."""
+BY_DAY_AND_LEAD = {"paper_session", "paper_parity", "shadow_orders"}
+"""What gates rest on is gathered from these into assets of one lead."""
 
 
 def graph(definitions):
@@ -40,6 +42,9 @@ def test_every_asset_says_what_it_is_and_who_owns_it():
                 "replay",
                 "search",
                 "preflight",
+                "paper",
+                "shadow",
+                "monitor",
                 "live",
             }
             if node.is_materializable:
@@ -74,6 +79,10 @@ def test_the_gates_are_checks_of_the_last_asset():
             Gate.ENGINE_EQUIVALENCE,
             Gate.PREFLIGHT_CLEAN,
             Gate.RESTART_CLEAN,
+            Gate.BACKTEST_PAPER_PARITY,
+            Gate.PAPER_CANARY_CLEAN,
+            Gate.SHADOW_CLEAN,
+            Gate.MONITOR_CLEAN,
         )
     }
 
@@ -85,7 +94,11 @@ def test_nothing_that_gates_has_a_backfill_policy_or_starts_itself():
             assert node.automation_condition is None, node.key
             if node.key.to_user_string() not in BULK:
                 assert node.partitions_def is not None
-                assert getattr(node.partitions_def, "name", None) == "lead", node.key
+                if node.key.to_user_string() in BY_DAY_AND_LEAD:
+                    assert isinstance(node.partitions_def, dg.MultiPartitionsDefinition), node.key
+                    assert node.partitions_def.partition_dimension_names == ["day", "lead"], node.key
+                else:
+                    assert getattr(node.partitions_def, "name", None) == "lead", node.key
 
 
 def test_no_job_schedule_or_sensor_can_start_live():
@@ -97,6 +110,7 @@ def test_no_job_schedule_or_sensor_can_start_live():
     for item in (*repository.schedule_defs, *repository.sensor_defs):
         assert item.default_status.value == "STOPPED"
         assert "live" not in item.name
+        assert not {"shadow_canary", "live_canary"} & {target.job_name for target in getattr(item, "targets", [])}
 
 
 def test_loading_needs_no_venue_and_no_compiler():
@@ -126,6 +140,10 @@ def test_the_instance_sends_nothing_and_bounds_every_run(tmp_path, project_root)
         assert instance.run_monitoring_enabled
         assert instance.run_monitoring_max_runtime_seconds == 7200
         assert instance.run_retries_enabled is False
+        queue = instance.get_concurrency_config().run_queue_config
+        assert queue is not None
+        limits = {limit["value"]: limit["limit"] for limit in queue.tag_concurrency_limits}
+        assert limits["session"] < queue.max_concurrent_runs
 
 
 @pytest.mark.parametrize("cell", ["a|b", "plain"])

@@ -9,7 +9,7 @@ import pytest
 
 from copytrade_dagster.definitions import defs
 
-PAGES = ("README.md", "docs/how-to/dagster.md")
+PAGES = ("README.md", "docs/how-to/dagster.md", "docs/how-to/paper-canary.md")
 
 
 def commands(project_root) -> list[list[str]]:

@@ -52,6 +52,7 @@ def test_one_run_goes_from_pages_to_gates_although_some_gates_do_not_pass(derive
     unmet = {
         *("profitability", "robustness", "overfitting", "engine_equivalence"),
         *("preflight_clean", "restart_clean"),
+        *("backtest_paper_parity", "paper_canary_clean", "shadow_clean", "monitor_clean"),
     }
     assert {name for name, check in checks.items() if not check.passed} == unmet
     assert checks["profitability"].metadata["verdict"].value in {"fail", "inconclusive"}

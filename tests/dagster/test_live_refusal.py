@@ -89,9 +89,9 @@ def test_the_approval_is_missing_as_long_as_nobody_can_sign(derive, live, projec
 
 
 def test_a_gate_of_a_later_step_cannot_be_passed_by_not_existing(derive, live, project):
-    require_also(project, "paper_canary_clean")
+    require_also(project, "copyability")
     _ = derive()
-    assert "paper_canary_clean: not evaluated" in live()
+    assert "copyability: not evaluated" in live()
 
 
 def test_a_failing_gate_is_refused_with_its_number(derive, live, project):

@@ -208,10 +208,10 @@ NEXT = Migration(
     name="a later one",
     statements=(
         "ALTER TABLE runs ADD COLUMN mode TEXT NOT NULL DEFAULT 'paper'",
-        "CREATE TABLE equity (at_ms INTEGER)",
+        "CREATE TABLE later (at_ms INTEGER)",
     ),
 )
-BROKEN = Migration(name="a broken one", statements=("CREATE TABLE equity (at_ms INTEGER)", "CREATE TABLE equity (x)"))
+BROKEN = Migration(name="a broken one", statements=("CREATE TABLE later (at_ms INTEGER)", "CREATE TABLE later (x)"))
 
 
 def version(connection: sqlite3.Connection) -> int:

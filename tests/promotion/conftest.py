@@ -2,7 +2,7 @@
 
 import tomllib
 from dataclasses import fields
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -25,10 +25,12 @@ from copytrade_core.promotion.facts import (
     SourceFacts,
     TrialFacts,
 )
+from copytrade_core.promotion.facts_canary import CanaryFacts, IncidentFacts, ParityFacts, SessionFacts, ShadowFacts
 
 CONTRACT_FILE = Path(__file__).resolve().parents[2] / "settings" / "promotion.toml"
 PAGE_AT = datetime(2026, 5, 19, tzinfo=UTC)
 NOW = datetime(2026, 5, 19, 1, tzinfo=UTC)
+LEAD = "4751838302089254401"
 POLICY, DATA, CODE, VENUE = "a" * 64, "d" * 64, "0.1.0+0123456789abcdef", "e" * 64
 GOOD = {
     "trades_count": 120,
@@ -178,9 +180,83 @@ class Candidates:
         return PreflightFacts(**{**values, **changes})  # pyright: ignore[reportArgumentType]
 
     @staticmethod
+    def session(number: int = 0, **changes: object) -> SessionFacts:
+        values: dict[str, object] = {
+            "key": f"2026-05-{10 + number}|{LEAD}",
+            "mode": "paper",
+            "policy_digest": POLICY,
+            "code_version": CODE,
+            "is_observed": True,
+            "started_at": PAGE_AT - timedelta(days=9 - number),
+            "ended_at": PAGE_AT - timedelta(days=8 - number),
+            "ended": "deadline",
+            "polls_count": 1440,
+            "failed_polls_count": 3,
+            "entries_count": 2,
+            "exits_count": 2,
+            "broken": (),
+            "alerts": (),
+            "unknown": (),
+        }
+        return SessionFacts(**{**values, **changes})  # pyright: ignore[reportArgumentType]
+
+    @staticmethod
+    def parity(**changes: object) -> ParityFacts:
+        values: dict[str, object] = {
+            "key": f"2026-05-10|{LEAD}",
+            "policy_digest": POLICY,
+            "code_version": CODE,
+            "is_observed": True,
+            "made_at": PAGE_AT,
+            "compared_count": 14,
+            "residual_bps_max": 0.2,
+            "difference_bps_mean": 1.5,
+            "missed": (),
+        }
+        return ParityFacts(**{**values, **changes})  # pyright: ignore[reportArgumentType]
+
+    @staticmethod
+    def shadow(**changes: object) -> ShadowFacts:
+        values: dict[str, object] = {
+            "key": f"2026-05-10|{LEAD}",
+            "policy_digest": POLICY,
+            "code_version": CODE,
+            "is_observed": True,
+            "made_at": PAGE_AT,
+            "orders_count": 14,
+            "invalid": (),
+            "probe_faults": (),
+        }
+        return ShadowFacts(**{**values, **changes})  # pyright: ignore[reportArgumentType]
+
+    @staticmethod
+    def incidents(**changes: object) -> IncidentFacts:
+        values: dict[str, object] = {
+            "looked_at": PAGE_AT,
+            "passes_count": 500,
+            "critical": (),
+            "active": (),
+            "unheard": (),
+        }
+        return IncidentFacts(**{**values, **changes})  # pyright: ignore[reportArgumentType]
+
+    @staticmethod
+    def canary(**changes: object) -> CanaryFacts:
+        values: dict[str, object] = {
+            "lead_id": LEAD,
+            "policy_digest": POLICY,
+            "code_version": CODE,
+            "sessions": tuple(Candidates.session(number) for number in range(7)),
+            "parities": (Candidates.parity(),),
+            "shadows": (Candidates.shadow(),),
+            "incidents": Candidates.incidents(),
+        }
+        return CanaryFacts(**{**values, **changes})  # pyright: ignore[reportArgumentType]
+
+    @staticmethod
     def facts(**changes: object) -> CandidateFacts:
         values: dict[str, object] = {
-            "lead_id": "4751838302089254401",
+            "lead_id": LEAD,
             "source": Candidates.source(),
             "assumptions": Candidates.assumptions(),
             "capital": CapitalFacts(
@@ -202,6 +278,7 @@ class Candidates:
             "holdout": Candidates.holdout(),
             "search": Candidates.search(),
             "preflight": Candidates.preflight(),
+            "canary": Candidates.canary(),
         }
         return CandidateFacts(**{**values, **changes})  # pyright: ignore[reportArgumentType]
 

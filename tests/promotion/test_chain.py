@@ -56,7 +56,7 @@ def test_a_whole_chain_is_a_permit_for_exactly_this_evidence(ask):
 def test_live_is_refused_even_when_every_gate_of_today_passes(ask):
     answer = ask(step=Step.LIVE_SMALL)
     gates = {item.gate for item in answer.missing}
-    assert {Gate.HUMAN_APPROVAL, Gate.COPYABILITY, Gate.BACKTEST_PAPER_PARITY, Gate.SHADOW_CLEAN} <= gates
+    assert gates == {Gate.HUMAN_APPROVAL, Gate.COPYABILITY, Gate.SKIP_BUDGET}
     assert any("approval missing" in what for what in whats(answer))
 
 
@@ -148,7 +148,8 @@ def test_the_evidence_digest_is_of_the_inputs_and_not_of_the_clock(candidates, l
     assert first == digest(lineage, source=candidates.source(newest_page_at=candidates.now))
     assert first == digest(lineage, preflight=candidates.preflight(made_at=candidates.now))
     assert first != digest(lineage, preflight=candidates.preflight(seeds_count=300))
-    assert first == "fa9197ba2c29f2476485c50031c3690ae1fb54694cb5a8eea8077b430c643ba5"
+    assert first != digest(lineage, canary=candidates.canary(sessions=()))
+    assert first == "10fb1df19373d919334999760f5b9feaf4df28fc213f8b6add14922d5a621893"
     for field in ("pages", "contract", "code_version", "venue"):
         assert first != digest(replace(lineage, **{field: "changed"}))
     assert first != digest(lineage, visible=candidates.measures(net_pnl_usdt=91.0))

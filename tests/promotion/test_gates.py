@@ -183,6 +183,7 @@ def test_whatever_does_not_pass_says_why_what_would_fix_it_and_which_command(can
         holdout=candidates.holdout(fault="an entry was changed", own=None, own_verdict=None, signals_count=0),
         search=None,
         preflight=None,
+        canary=candidates.canary(sessions=(), parities=(), shadows=(), incidents=None),
     )
     for result in evaluate(hopeless, candidates.contract(), now=candidates.now).values():
         assert result.verdict is not PASS

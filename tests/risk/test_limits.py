@@ -90,6 +90,10 @@ EDGES: dict[RefusalReason, tuple[tuple[dict[str, Any], dict[str, Any]], tuple[di
         ({"notional_correlated_max": Money(usdt(600) - 1)}, {}),
         ({"notional_correlated_max": usdt(600)}, {}),
     ),
+    RefusalReason.NOTIONAL_LEAD: (
+        ({}, {"notional_of_lead": usdt(50), "notional_of_lead_max": Money(usdt(150) - 1)}),
+        ({}, {"notional_of_lead": usdt(50), "notional_of_lead_max": usdt(150)}),
+    ),
     RefusalReason.SOURCE_STALE: (({}, {"source_age_ms": 60_001}), ({}, {"source_age_ms": 60_000})),
     RefusalReason.MARK_STALE: (({}, {"mark_age_ms": 60_001}), ({}, {"mark_age_ms": 60_000})),
     RefusalReason.ENTRY_DRIFT: (({}, {"mark": Ticks(98_999)}), ({}, {"mark": Ticks(99_000)})),

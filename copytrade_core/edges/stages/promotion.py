@@ -36,7 +36,14 @@ EVIDENCE = (
     "equity",
 )
 """Stored inputs of the promotion evidence, all by lead."""
-OPTIONAL = ("evidence_report", "search_report", "holdout_result", "preflight_result")
+OPTIONAL = (
+    "evidence_report",
+    "search_report",
+    "holdout_result",
+    "preflight_result",
+    "paper_record",
+    "monitor_incidents",
+)
 """Named as parents where they are stored. Gates read the holdout from its ledger, not from this document."""
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 

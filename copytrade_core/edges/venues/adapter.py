@@ -111,6 +111,11 @@ class VenueAdapter(ABC):
     def set_leverage(self, market: VenueMarket, side: Side, leverage: int) -> bool:
         """Set and read the venue's confirmation."""
 
+    def leverage(self, market: VenueMarket, side: Side) -> int | None:
+        """The leverage that is set; None where this venue is not asked for it."""
+        del market, side
+        return None
+
     def echoes(self, answered: str | None, client_order_id: str) -> bool:
         """Whether the id in an answer is ours; an answer without one says nothing against it."""
         return answered is None or answered == client_order_id

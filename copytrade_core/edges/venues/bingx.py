@@ -215,6 +215,13 @@ class BingxAdapter(VenueAdapter):
         return number(answer, "leverage", f"{side.value}Leverage") == leverage
 
     @override
+    def leverage(self, market: VenueMarket, side: Side) -> int | None:
+        answer = row_at(
+            self.client.ask("swapV2PrivateGetTradeLeverage", {"symbol": market.symbol, **_WINDOW}), ("data",)
+        )
+        return int(number(answer, f"{side.value}Leverage"))
+
+    @override
     def echoes(self, answered: str | None, client_order_id: str) -> bool:
         return answered is None or answered.lower() == client_order_id.lower()
 

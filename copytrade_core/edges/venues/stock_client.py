@@ -39,6 +39,7 @@ class StockClient(Protocol):
     headers: dict[str, str]
 
     create_order: Callable[..., Mapping[str, object]]
+    create_order_request: Callable[..., Mapping[str, object]]
     cancel_order: Callable[..., object]
     set_leverage: Callable[..., object]
     parse_order: Callable[..., Mapping[str, object]]

@@ -31,6 +31,10 @@ DESCRIPTIONS: Mapping[Gate, str] = {
     Gate.ENGINE_EQUIVALENCE: "Both engines gave the same fills for this policy here. If not: search again, report it.",
     Gate.PREFLIGHT_CLEAN: "Scenarios and seeds kept every invariant for this policy, venue, code. If not: preflight.",
     Gate.RESTART_CLEAN: "Killed anywhere, the session went on as if not, no order twice. If not: preflight again.",
+    Gate.BACKTEST_PAPER_PARITY: "Paper did what replay does, every difference with a cause. If not: find the cause.",
+    Gate.PAPER_CANARY_CLEAN: "Enough observed paper days and nothing broke. If not: mend it, let sessions run on.",
+    Gate.SHADOW_CLEAN: "Every order of the shadow sessions was valid. If not: correct the first invalid field.",
+    Gate.MONITOR_CLEAN: "The monitor looked lately; nothing open or critical. If not: docs/runbook.md.",
 }
 
 

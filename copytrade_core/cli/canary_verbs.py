@@ -1,0 +1,209 @@
+"""`copytrade canary paper|shadow`: one session of a lead, or one for each of several past days.
+
+What a session does belongs to `session`; `copytrade status` shows one that runs and `copytrade stop` ends its entries.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from copytrade_core.cli.exit_codes import ExitCode
+from copytrade_core.cli.options import JsonFlag, LeadOption
+from copytrade_core.cli.output import answer, error_console, say, say_exactly, table
+from copytrade_core.cli.workplace import workplace
+from copytrade_core.model.errors import BadInput, Where
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from rich.console import Console
+
+    from copytrade_core.edges.stages.canary_request import CanaryRequest
+    from copytrade_core.edges.stages.workplace import Workplace
+
+group = typer.Typer(no_args_is_help=True, help="Sessions that send no order: fills on paper, or orders only written.")
+Row = dict[str, object]
+DayOption = Annotated[str | None, typer.Option("--day", metavar="DAY", help="One UTC day, 2026-11-02.")]
+FromOption = Annotated[str | None, typer.Option("--from", metavar="DAY", help="The first of several days.")]
+ToOption = Annotated[str | None, typer.Option("--to", metavar="DAY", help="The last of several days.")]
+LiveFlag = Annotated[bool, typer.Option("--live", help="Follow the lead now, until the deadline or `copytrade stop`.")]
+Deadline = Annotated[
+    int | None, typer.Option("--deadline", min=1, metavar="SECONDS", help="How long a live session runs at most.")
+]
+DAYS_MAX = 3660
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds the verbs of this module."""
+    app.add_typer(group, name="canary")
+
+
+@group.command("paper")
+def paper(
+    lead: LeadOption,
+    day: DayOption = None,
+    from_: FromOption = None,
+    to: ToOption = None,
+    live: LiveFlag = False,
+    deadline: Deadline = None,
+    json_output: JsonFlag = False,
+) -> None:
+    """Run paper sessions of a lead; exit code 1 if one broke a check that must hold of every session.
+
+    A past day is told from the archived pages on a virtual clock, in seconds; --live polls the lead. Fills are on paper
+    at executable prices, after our delay, with slippage and fees. Then every intent is compared with what replay does
+    on the same inputs. Only live sessions count as evidence of a canary.
+
+    Example: copytrade canary paper --lead 4751838302089254401 --day 2026-05-02
+    """
+    _run("paper", lead, _days(day, from_, to, live=live), live=live, deadline=deadline, as_json=json_output)
+
+
+@group.command("shadow")
+def shadow(
+    lead: LeadOption,
+    day: DayOption = None,
+    from_: FromOption = None,
+    to: ToOption = None,
+    live: LiveFlag = False,
+    deadline: Deadline = None,
+    json_output: JsonFlag = False,
+) -> None:
+    """Write the orders that would be sent, validated to the last field, and send none. Refuses today.
+
+    It needs a read-only key of the venue, which no setting takes yet; the refusal says what to run instead.
+
+    Example: copytrade canary shadow --lead 4751838302089254401 --live
+    """
+    _run("shadow", lead, _days(day, from_, to, live=live), live=live, deadline=deadline, as_json=json_output)
+
+
+def _days(day: str | None, first: str | None, last: str | None, *, live: bool) -> list[str]:
+    """The days that are meant; today for a live session."""
+    today = datetime.now(UTC).strftime("%Y-%m-%d")
+    if live:
+        if day not in {None, today} or first or last:
+            raise BadInput("only today can be followed live", where=Where(field="--live"), next_step="Leave days out")
+        return [today]
+    if (day is None) == (first is None) or (first is None) != (last is None):
+        step = "Name one --day, or --from and --to, or --live"
+        raise BadInput("which days are meant is not clear", where=Where(field="--day"), next_step=step)
+    if first is None or last is None:
+        return [_date(str(day), "--day")]
+    begins, ends = (datetime.fromisoformat(_date(one, name)) for one, name in ((first, "--from"), (last, "--to")))
+    count = (ends - begins).days + 1
+    if not 0 < count <= DAYS_MAX:
+        raise BadInput(f"{first} to {last} are no days", where=Where(field="--to"), next_step="Name a later --to")
+    return [(begins + timedelta(days=number)).strftime("%Y-%m-%d") for number in range(count)]
+
+
+def _date(text: str, option: str) -> str:
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).strftime("%Y-%m-%d")
+    except ValueError as error:
+        raise BadInput(f"{text!r} is no day", where=Where(field=option), next_step="Write it as 2026-11-02") from error
+
+
+def _run(mode: str, lead: str, days: Sequence[str], *, live: bool, deadline: int | None, as_json: bool) -> None:
+    place = workplace()
+    rows = [_session(place, mode, lead, day, live=live, deadline=deadline, is_alone=len(days) == 1) for day in days]
+    done = [row for row in rows if "skipped" not in row]
+    holds = all(not row["broken"] for row in done)
+    payload = {"lead": lead, "mode": mode, "passed": holds, "sessions": rows}
+    answer(payload, as_json=as_json, render=lambda to: draw_sessions(to, rows))
+    if not holds:
+        raise typer.Exit(ExitCode.REFUSED)
+
+
+def _session(
+    place: Workplace, mode: str, lead: str, day: str, *, live: bool, deadline: int | None, is_alone: bool
+) -> Row:
+    """One session with its parity; of several days, one that the archive has nothing of is left out and named."""
+    from copytrade_core.edges.stages.canary_request import CanaryRequest
+    from copytrade_core.model.errors import NotStored
+
+    request = CanaryRequest(
+        lead_id=lead, day=day, is_live=live, run_id=f"cli-{uuid.uuid4().hex[:12]}", deadline_s=deadline
+    )
+    progress = error_console()
+    run = _paper if mode == "paper" else _shadow
+    try:
+        return run(place, request, lambda text: say_exactly(text, to=progress))
+    except NotStored as error:
+        if is_alone:
+            raise
+        return {"day": day, "skipped": error.what}
+
+
+def _paper(place: Workplace, request: CanaryRequest, listen: Callable[[str], None]) -> Row:
+    from copytrade_core.edges.stages.canary import run_canary
+    from copytrade_core.edges.stages.canary_store import session_key
+    from copytrade_core.edges.stages.canary_summary import session_row
+
+    _ = run_canary(place, request, listen)
+    return session_row(place, session_key(request.day, request.lead_id))
+
+
+def _shadow(place: Workplace, request: CanaryRequest, listen: Callable[[str], None]) -> Row:
+    from copytrade_core.edges.stages.canary_shadow import run_shadow
+
+    outcome = run_shadow(place, request, listen)
+    return {"day": request.day, "broken": [], **outcome.metadata}
+
+
+def draw_sessions(to: Console, rows: Sequence[Row]) -> None:
+    """Sessions for people: one table of all, and for each its parity."""
+    done = [row for row in rows if "skipped" not in row]
+    columns = ("day", "ended", "observed", "entries", "exits", "refused", "result_usdt", "broken")
+    drawn = [[_cell(row[name]) for name in columns] for row in done]
+    table(to, columns, drawn, title="sessions", right=("entries", "exits", "refused", "result_usdt"))
+    for row in done:
+        draw_parity(to, row)
+        say_exactly(f"files   {row['folder']}", to=to)
+    for row in rows:
+        if "skipped" in row:
+            say(f"{row['day']}: {row['skipped']}", to=to)
+
+
+def draw_parity(to: Console, row: Row) -> None:
+    """The waterfall of a session against replay, or why there is none."""
+    parity = row.get("parity")
+    if not isinstance(parity, dict):
+        return
+    lines = parity["rows"]
+    if not lines:
+        say(f"{row['day']}: no intent to compare with replay", to=to)
+        return
+    columns = ("episode", "intent", "replay", "paper", "difference", "because of")
+    drawn = [
+        (
+            f"{line['market'].partition('/')[0]} {line['episode']}",
+            line["intent"],
+            line["replay_price"],
+            line["paper_price"],
+            _bps(line["total_bps"]),
+            ", ".join(f"{name} {bps:.2f}" for name, bps in line["causes_bps"].items()) or "nothing",
+        )
+        for line in lines
+    ]
+    title = f"paper against replay, {row['day']} (basis points; positive: paper did worse)"
+    table(to, columns, drawn, title=title, right=("replay", "paper", "difference"))
+    say(
+        f"{parity['compared_count']} intents compared, mean difference {_bps(parity['difference_bps_mean'])}, "
+        f"largest unexplained part {_bps(parity['residual_bps_max'])}, {len(parity['missed'])} missed",
+        to=to,
+    )
+    for episode, why in parity["episodes_not_comparable"].items():
+        say(f"not compared: {episode.rpartition('|')[2]}: {why}", to=to)
+
+
+def _bps(value: object) -> str:
+    return f"{value:.2f} bps" if isinstance(value, float) else "–"
+
+
+def _cell(value: object) -> object:
+    return ("; ".join(str(one) for one in value) or "none") if isinstance(value, list) else value

@@ -1,0 +1,91 @@
+"""One canary session of a lead: which plan, which folder, which feed; run, then stored for checks and gates.
+
+What a session does belongs to `session`, how a paper session is put together to `paper.py` and `paper_live.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from copytrade_core.edges.session_evidence import read_session
+from copytrade_core.edges.stages.canary_place import archived_folder, live_folder, standing_of
+from copytrade_core.edges.stages.canary_request import CanaryRequest, deadline_of, is_live, span_of
+from copytrade_core.edges.stages.canary_store import store_session
+from copytrade_core.edges.stages.instruments import trading_rules
+from copytrade_core.edges.stages.paper import run_paper_session
+from copytrade_core.edges.stages.paper_live import run_live_paper_session
+from copytrade_core.edges.stages.paper_plan import PaperPlan, canary_plan
+from copytrade_core.edges.stages.policies import load_policy
+from copytrade_core.edges.stages.workplace import StageOutcome, Workplace
+from copytrade_core.model.errors import BadInput, Where
+from copytrade_core.session.leads import plain_lead
+
+ENDED_WELL = {"deadline", "feed_ended"}
+"""An archived session that ended so is over: its day is told anew to a new one."""
+PAPER = "paper"
+FOLDERS_MAX = 10_000
+
+
+def run_canary(place: Workplace, request: CanaryRequest, listen: Callable[[str], None] | None) -> StageOutcome:
+    """Runs one paper session and stores its record; killed and started again, it goes on where it was.
+
+    Raises:
+        BadInput: a day that cannot be read, or a live session of another day than today.
+        NotStored: the archive has nothing of that day.
+        StoreFault: another process runs this session; a file cannot be read or written.
+    """
+    tell, plan, name = listen or _nobody, plan_of(place, request.lead_id), request.lead_id
+    if is_live(place, request):
+        folder = live_folder(place.settings, name, PAPER)
+        tell(f"live in {folder}")
+        _live(place, plan, folder, request)
+    else:
+        folder = free_folder(archived_folder(place.settings, name, PAPER, request.day))
+        tell(f"archived {request.day} in {folder}")
+        _ = run_paper_session(place, plan, span_of(request.day), folder=folder, run_id=request.run_id)
+    record = read_session(
+        folder, lambda market: trading_rules(place, market)[0], day=request.day, run_id=request.run_id
+    )
+    return store_session(place, record, folder=folder)
+
+
+def plan_of(place: Workplace, lead_id: str) -> PaperPlan:
+    """The plan of a lead's paper canary: the policy that gates judge, with the canary's money, caps and costs.
+
+    Raises:
+        BadConfig: the policy cannot be read.
+    """
+    name = place.settings.main_policy
+    return canary_plan(place.settings, name, load_policy(place.settings.policies[name]), plain_lead(lead_id))
+
+
+def free_folder(root: Path) -> Path:
+    """The folder in which an archived session of a day goes on, or a new one beside those that are over.
+
+    Raises:
+        BadInput: there are far too many.
+    """
+    for number in range(1, FOLDERS_MAX):
+        folder = root / f"{number:04d}"
+        if standing_of(folder).ended not in ENDED_WELL:
+            return folder
+    raise BadInput("too many sessions of one day", where=Where(file=str(root)), next_step="Remove old ones")
+
+
+def _live(place: Workplace, plan: PaperPlan, folder: Path, request: CanaryRequest) -> None:
+    """Until the deadline, and at the latest until the day is over: tomorrow is another session in the same folder."""
+    canary = place.settings.canary
+    _ = run_live_paper_session(
+        place,
+        plan,
+        folder=folder,
+        run_id=request.run_id,
+        deadline_s=deadline_of(place, request),
+        poll_every_s=canary.poll_every_s,
+        price_every_s=canary.price_every_s,
+    )
+
+
+def _nobody(_: str) -> None:
+    """Where nobody listens."""

@@ -1,0 +1,98 @@
+"""Where the sessions of a lead are, and how each of them stands: live, controlled, ended, or gone without an end.
+
+Nothing is started here and nothing is written.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from copytrade_core.edges.atomic_files import read_if_present
+from copytrade_core.edges.control_files import Control
+from copytrade_core.edges.session_process import session_process
+from copytrade_core.edges.settings import Settings
+from copytrade_core.edges.tracking import LEAD_ID
+from copytrade_core.model.errors import BadInput, Where
+
+RUNTIME = "runtime"
+STATUS_FILE, SESSION_FILE = "RUN_STATUS.json", "session.sqlite"
+LIVE_PATHS = ("paper", "shadow")
+
+
+class _Status(msgspec.Struct, frozen=True):
+    run_id: str
+    ended: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionStanding:
+    """How the session of one runtime directory stands.
+
+    `run_id` is the run that wrote its status last (None: no readable status), `ended` how it ended. `is_alive` says
+    whether the process that holds its lease lives (None: this machine cannot tell); `controls` are those set now.
+    """
+
+    folder: Path
+    run_id: str | None
+    ended: str | None
+    is_alive: bool | None
+    controls: tuple[str, ...]
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether its process died without an end: a new one would go on where it was."""
+        return self.run_id is not None and self.ended is None and self.is_alive is False
+
+
+def runtime_root(settings: Settings) -> Path:
+    """The folder that holds every runtime directory."""
+    return settings.data_dir / RUNTIME
+
+
+def live_folder(settings: Settings, lead_id: str, mode: str) -> Path:
+    """The runtime directory in which the lead's sessions go on from day to day.
+
+    Raises:
+        BadInput: not a portfolio id.
+    """
+    if not LEAD_ID.fullmatch(lead_id):
+        what = f"{lead_id!r} is not a portfolio id"
+        raise BadInput(what, where=Where(field="lead"), next_step="It is a number")
+    return runtime_root(settings) / lead_id / mode
+
+
+def archived_folder(settings: Settings, lead_id: str, mode: str, day: str) -> Path:
+    """The runtime directory of a past day told from the archive."""
+    return live_folder(settings, lead_id, f"{mode}-archive") / day
+
+
+def standing_of(folder: Path) -> SessionStanding:
+    """How the session of a runtime directory stands; nothing needs to be there.
+
+    Raises:
+        StoreFault: it is there and cannot be read.
+    """
+    content = read_if_present(folder / STATUS_FILE)
+    status: _Status | None = None
+    if content is not None:
+        try:
+            status = msgspec.json.decode(content, type=_Status)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            status = None
+    return SessionStanding(
+        folder=folder,
+        run_id=None if status is None else status.run_id,
+        ended=None if status is None else status.ended,
+        is_alive=session_process(folder / SESSION_FILE).is_alive,
+        controls=tuple(control.value for control in Control if os.path.lexists(folder / control.value)),
+    )
+
+
+def runtime_folders(settings: Settings, lead_id: str) -> list[Path]:
+    """Runtime directories of the lead's live sessions that exist, whatever ran in them."""
+    folders = [live_folder(settings, lead_id, mode) for mode in LIVE_PATHS]
+    return [folder for folder in folders if (folder / STATUS_FILE).exists() or (folder / SESSION_FILE).exists()]

@@ -1,0 +1,69 @@
+"""Whether a paper session of a lead should begin by itself, and what makes it a new one.
+
+Nothing is started here: the orchestrator asks, and remembers what it was told.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from copytrade_core.edges.stages.canary_place import live_folder, standing_of
+from copytrade_core.edges.stages.policies import load_policy
+from copytrade_core.edges.stages.promotion import gate_results
+from copytrade_core.edges.stages.workplace import Workplace
+from copytrade_core.model.digest import digest_of
+from copytrade_core.model.errors import NotStored
+from copytrade_core.promotion.contract import Step
+from copytrade_core.promotion.gate_result import GateVerdict
+
+PAPER = "paper"
+DIGEST_SHOWN = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """A session that should begin: `key` is the same for the same lead, day, source and policy."""
+
+    key: str
+    day: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotNow:
+    """Why none should."""
+
+    why: str
+
+
+def wanted_session(place: Workplace, lead_id: str) -> Start | NotNow:
+    """A session begins when the replay gates pass and no control is set; another day or source makes another one.
+
+    What the lead holds and held is its `episodes`: polls that show the same positions at other prices change nothing.
+
+    Raises:
+        BadConfig: settings, policy or contract cannot be read.
+        StoreFault: the store cannot be read.
+    """
+    standing = standing_of(live_folder(place.settings, lead_id, PAPER))
+    if standing.controls:
+        return NotNow(why=f"{', '.join(standing.controls)} is set; `copytrade resume` takes it back")
+    episodes = place.lake.head("episodes", lead_id)
+    if episodes is None:
+        return NotNow(why="nothing is known of its positions yet")
+    unmet = _unmet(place, lead_id)
+    if unmet:
+        return NotNow(why=f"the replay gates do not pass: {', '.join(unmet)}")
+    day = place.now().strftime("%Y-%m-%d")
+    policy = digest_of(load_policy(place.settings.policies[place.settings.main_policy]))
+    digest = digest_of({"episodes": episodes.digest, "day": day, "policy": policy})
+    return Start(key=f"{lead_id}:{digest[:DIGEST_SHOWN]}", day=day)
+
+
+def _unmet(place: Workplace, lead_id: str) -> list[str]:
+    """Gates up to the replay step that do not pass now."""
+    required = place.contract().required[Step.REPLAYED]
+    try:
+        results = gate_results(place, lead_id)
+    except NotStored:
+        return ["no evidence is stored"]
+    return [gate.value for gate in required if gate not in results or results[gate].verdict is not GateVerdict.PASS]

@@ -1,0 +1,63 @@
+"""What a person reads: incidents in plain words, the most urgent first. Sending it is not known here."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from copytrade_core.monitor.delivery import Batch
+from copytrade_core.monitor.finding import Severity
+from copytrade_core.monitor.incidents import Incident
+from copytrade_core.monitor.rules import RULES
+
+LISTED_MAX = 12
+"""Incidents that one message spells out; the others are counted."""
+TEXT_MAX = 240
+"""Longest text of one incident that is taken from data."""
+
+
+def title(batch: Batch, session: str) -> str:
+    """`copytrade: 1 critical, 2 warning (lead 475…, paper)`."""
+    counts = Counter(each.severity for each in batch.incidents)
+    said = ", ".join(f"{counts[severity]} {severity}" for severity in Severity if counts[severity])
+    return f"copytrade: {said} ({session})"
+
+
+def body(batch: Batch) -> str:
+    """Each incident with its numbers and the first thing to do."""
+    lines = [line for each in batch.incidents[:LISTED_MAX] for line in incident_lines(each)]
+    rest = len(batch.incidents) - LISTED_MAX
+    if rest > 0:
+        lines.append(f"and {rest} more: `copytrade monitor DIR --once` lists all")
+    if batch.is_last_of_week:
+        lines.append("This was the last message of the weekly budget: until it frees, only critical ones are sent.")
+    return "\n".join(lines)
+
+
+def incident_lines(incident: Incident) -> list[str]:
+    """One incident in two or three lines."""
+    over = "" if incident.is_active else " (over by now)"
+    lines = [f"{incident.severity.value.upper()} {incident.incident_id} {_short(incident.subject)}{over}"]
+    numbers = ", ".join(f"{name} {value}" for name, value in incident.numbers)
+    said = f"{_short(incident.what)}{f': {numbers}' if numbers else ''}"
+    lines.append(f"  {said}, since {utc(incident.first_at_ms)}")
+    if incident.severity is not Severity.INFO:
+        lines.append(f"  do: {RULES[incident.rule].do}")
+    return lines
+
+
+def heartbeat(active: Sequence[Incident], session: str) -> tuple[str, str]:
+    """Title and body of the message that says the monitor lives."""
+    unheard = sum(each.failure is not None for each in active)
+    said = f"{len(active)} active incidents" + (f", {unheard} not delivered yet" if unheard else "")
+    return f"copytrade: the monitor lives ({session})", said
+
+
+def utc(at_ms: int) -> str:
+    """An instant for people: UTC to the second."""
+    return datetime.fromtimestamp(at_ms / 1000, tz=UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= TEXT_MAX else text[: TEXT_MAX - 1] + "…"

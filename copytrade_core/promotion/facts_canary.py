@@ -1,0 +1,96 @@
+"""What the gates of canaries read: numbers about sessions, their parity with replay, shadow orders and incidents.
+
+How they come out of runtime directories belongs to edges. What was about another policy or code counts for nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionFacts:
+    """One bounded session. `key` is its partition (`2026-11-02|LEAD`).
+
+    `is_observed`: it polled the lead while things happened; archived and reconstructed sessions did not, and never
+    count. `ended` is None where it was killed or still runs. `broken` says which checks of the record did not hold,
+    `alerts` what a person was to hear of, `unknown` orders of unknown fate. `failed_polls_count` polls told nothing.
+    """
+
+    key: str
+    mode: str
+    policy_digest: str
+    code_version: str
+    is_observed: bool
+    started_at: datetime
+    ended_at: datetime
+    ended: str | None
+    polls_count: int
+    failed_polls_count: int
+    entries_count: int
+    exits_count: int
+    broken: tuple[str, ...]
+    alerts: tuple[str, ...]
+    unknown: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParityFacts:
+    """What one paper session did against what replay does on the same inputs, per intent.
+
+    `residual_bps_max` is the largest part of a difference that no cause explains (None: nothing compared),
+    `difference_bps_mean` the mean difference, positive where paper was worse. `missed` names intents of one side only.
+    """
+
+    key: str
+    policy_digest: str
+    code_version: str
+    is_observed: bool
+    made_at: datetime
+    compared_count: int
+    residual_bps_max: float | None
+    difference_bps_mean: float | None
+    missed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShadowFacts:
+    """One shadow session: orders it would have sent, those that the venue would not take, what the probe refused."""
+
+    key: str
+    policy_digest: str
+    code_version: str
+    is_observed: bool
+    made_at: datetime
+    orders_count: int
+    invalid: tuple[str, ...]
+    probe_faults: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentFacts:
+    """What the monitor has found about the lead's sessions.
+
+    `looked_at` is its newest pass, `passes_count` how many there were; `critical` names incidents of that severity
+    since the sessions began, `active` those that are not over, `unheard` those of which nobody could be told.
+    """
+
+    looked_at: datetime | None
+    passes_count: int
+    critical: tuple[str, ...]
+    active: tuple[str, ...]
+    unheard: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CanaryFacts:
+    """Everything known of one lead's canaries, and which policy and code they must have been of to count."""
+
+    lead_id: str
+    policy_digest: str
+    code_version: str
+    sessions: tuple[SessionFacts, ...]
+    parities: tuple[ParityFacts, ...]
+    shadows: tuple[ShadowFacts, ...]
+    incidents: IncidentFacts | None

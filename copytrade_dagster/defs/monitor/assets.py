@@ -1,0 +1,29 @@
+"""Monitor: what went wrong in a lead's sessions, and who was told. Watching from second to second is the CLI's."""
+
+import dagster as dg
+
+from copytrade_dagster.defs.described import CODE_VERSION, DOCUMENT, OWNERS
+from copytrade_dagster.faults import explained
+from copytrade_dagster.lineage import materialised
+from copytrade_dagster.partitions import LEADS
+from copytrade_dagster.resources import PLACE, place_of
+
+
+@dg.asset(
+    group_name="monitor",
+    partitions_def=LEADS,
+    owners=OWNERS,
+    kinds=DOCUMENT,
+    code_version=CODE_VERSION,
+    required_resource_keys={PLACE},
+    description="One look of the monitor at every session of the lead, and its incidents so far; alerts once for each.",
+)
+def monitor_incidents(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+    """Looks, tells a person what is new, and stores what is known."""
+    from copytrade_core.edges.stages.canary_monitor import watch_lead
+    from copytrade_dagster.defs.monitor.tables import incident_table
+
+    with explained():
+        outcome = watch_lead(place_of(context), context.partition_key)
+        shown = {"incidents": incident_table(place_of(context), context.partition_key)}
+    return materialised(outcome.head("monitor_incidents"), outcome.metadata, shown=shown)

@@ -1,0 +1,41 @@
+"""Shadow: the orders that a session would have sent to a venue, validated to the last field and never submitted.
+
+The venue's client is imported where it runs: only read-only calls exist in what is imported.
+"""
+
+import dagster as dg
+
+from copytrade_dagster.defs.described import CODE_VERSION, OWNERS
+from copytrade_dagster.defs.paper.assets import SessionConfig
+from copytrade_dagster.faults import explained
+from copytrade_dagster.lineage import materialised
+from copytrade_dagster.partitions import SESSIONS
+from copytrade_dagster.resources import PLACE, place_of
+
+
+@dg.asset(
+    group_name="shadow",
+    partitions_def=SESSIONS,
+    owners=OWNERS,
+    kinds={"json", "shadow"},
+    code_version=CODE_VERSION,
+    required_resource_keys={PLACE},
+    deps=["paper_record", "preflight_result"],
+    description="Orders that would have been sent, each validated against the venue's real rules, none submitted.",
+)
+def shadow_orders(context: dg.AssetExecutionContext, config: SessionConfig) -> dg.MaterializeResult:
+    """One bounded shadow session of a lead."""
+    from copytrade_core.edges.stages.canary_request import CanaryRequest
+    from copytrade_core.edges.stages.canary_shadow import run_shadow
+
+    day, lead_id = context.partition_key.split("|")
+    with explained():
+        request = CanaryRequest(
+            lead_id=lead_id,
+            day=day,
+            is_live=config.live,
+            run_id=context.run.run_id,
+            deadline_s=config.deadline_s,
+        )
+        outcome = run_shadow(place_of(context), request, listen=None)
+    return materialised(outcome.head("shadow_orders"), outcome.metadata)

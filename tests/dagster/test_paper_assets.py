@@ -1,0 +1,134 @@
+"""Paper sessions as assets: a past day from the archive, its checks, and the record that the gates read."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from copytrade_core.edges.stages.canary_place import archived_folder
+from copytrade_core.edges.stages.canary_store import Gathered, load_session
+from copytrade_dagster.automation_sessions import PARTITION_LEAD
+from copytrade_dagster.definitions import defs
+
+DAY = "2026-01-03"
+SESSION_CHECKS = {"caps_held", "cash_balances", "ids_unique", "no_open_while_halted"}
+
+# Dagster warns about the tags that it makes itself for a two-dimensional key.
+pytestmark = pytest.mark.filterwarnings("ignore:Non-compliant tag keys:DeprecationWarning")
+
+
+def run_assets(instance, project, *names, key, **changes) -> Any:
+    job = defs.resolve_implicit_global_asset_job_def()
+    return job.execute_in_process(
+        instance=instance,
+        asset_selection=[dg.AssetKey(name) for name in names],
+        partition_key=key,
+        raise_on_error=False,
+        **changes,
+    )
+
+
+@pytest.fixture
+def session_run(project, instance, derived):
+    """One paper session of a past day."""
+    del derived
+    return run_assets(instance, project, "paper_session", key=dg.MultiPartitionKey({"day": DAY, "lead": project.lead}))
+
+
+def test_a_past_day_is_a_session_told_from_the_archive_that_keeps_every_check(project, instance, session_run):
+    assert session_run.success
+    checks = {one.check_name: one for one in session_run.get_asset_check_evaluations()}
+    assert set(checks) == SESSION_CHECKS
+    assert all(one.passed for one in checks.values()), {name: one.description for name, one in checks.items()}
+    record = load_session(project.place(), f"{DAY}|{project.lead}")
+    assert record.fills
+    assert record.ended in {"feed_ended", "deadline"}
+    assert record.run_ids == (session_run.run_id,)
+    assert not record.is_observed, "the archive was told, nothing was watched"
+    run = instance.get_run_by_id(session_run.run_id)
+    assert run.tags[PARTITION_LEAD] == project.lead
+    materialised = instance.get_latest_materialization_event(dg.AssetKey("paper_session")).asset_materialization
+    stored = project.place().lake.require("paper_session", f"{DAY}|{project.lead}")
+    assert materialised.metadata["digest"].value == stored.digest
+
+
+def test_archived_sessions_are_gathered_and_never_count_as_canary_evidence(project, instance, session_run):
+    gathered = run_assets(instance, project, "paper_record", key=project.lead)
+    checks = {one.check_name: one for one in gathered.get_asset_check_evaluations()}
+    assert set(checks) == {"backtest_paper_parity", "paper_canary_clean"}
+    assert not any(one.passed for one in checks.values())
+    assert {one.metadata["verdict"].value for one in checks.values()} == {"inconclusive"}
+    canary = checks["paper_canary_clean"].metadata
+    assert canary["command"].value == f"copytrade canary paper --lead {project.lead} --live"
+    (session,) = project.place().lake.document_as("paper_record", project.lead, Gathered).sessions
+    assert session.key == f"{DAY}|{project.lead}"
+    assert session.entries_count
+    assert not session.broken
+
+
+def test_the_same_day_again_is_another_session_with_the_same_trades(project, instance, session_run):
+    key = dg.MultiPartitionKey({"day": DAY, "lead": project.lead})
+    place = project.place()
+    first = load_session(place, str(key))
+    again = run_assets(instance, project, "paper_session", key=key)
+    assert again.success
+    second = load_session(place, str(key))
+    assert [fill.notional for fill in second.fills] == [fill.notional for fill in first.fills]
+    assert second.run_ids != first.run_ids
+    assert len(list(archived_folder(place.settings, project.lead, "paper", DAY).iterdir())) == 2
+
+
+def test_a_day_without_events_says_so(project, instance, derived):
+    del derived
+    key = dg.MultiPartitionKey({"day": "2026-03-01", "lead": project.lead})
+    failed = run_assets(instance, project, "paper_session", key=key)
+    assert not failed.success
+    events = [event for event in failed.all_events if event.is_step_failure]
+    assert "no event" in events[0].step_failure_data.user_failure_data.description
+
+
+def test_a_run_of_paper_sessions_never_loads_what_could_send_an_order(project, project_root, derived):
+    """In a process of its own, as a run worker is: what it has imported when the session is over."""
+    del derived
+    code = f"""
+import json, sys
+import dagster as dg
+from copytrade_dagster.definitions import defs
+job = defs.resolve_job_def("paper_canary")
+with dg.DagsterInstance.ephemeral() as instance:
+    instance.add_dynamic_partitions("lead", [{project.lead!r}])
+    key = dg.MultiPartitionKey({{"day": {DAY!r}, "lead": {project.lead!r}}})
+    done = job.execute_in_process(instance=instance, partition_key=key, raise_on_error=True,
+                                  asset_selection=[dg.AssetKey("paper_session")])
+found = sorted(name for name in sys.modules if name.split(".")[0] == "ccxt" or ".edges.venues" in name)
+print(json.dumps({{"success": done.success, "found": found}}))
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code],
+        capture_output=True,
+        text=True,
+        env=project.environment,
+        cwd=project_root,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert json.loads(done.stdout.splitlines()[-1]) == {"success": True, "found": []}
+
+
+def test_what_paper_did_is_compared_with_replay_and_every_difference_has_a_cause(project, instance, session_run):
+    assert session_run.success
+    key = dg.MultiPartitionKey({"day": DAY, "lead": project.lead})
+    compared = run_assets(instance, project, "paper_parity", key=key)
+    assert compared.success
+    document = project.place().lake.document_as("paper_parity", str(key), dict[str, object])
+    facts = document["gate_facts"]
+    assert facts["compared_count"] > 0
+    assert facts["missed"] == []
+    assert facts["residual_bps_max"] < 1
+    for row in document["rows"]:
+        causes = sum(value for name, value in row.items() if name.endswith("_bps") and name != "total_bps")
+        assert causes == pytest.approx(row["total_bps"], abs=1e-6)

@@ -1,0 +1,199 @@
+"""What must hold of every session is asked of its rows alone, and each check can fail."""
+
+from dataclasses import replace
+
+import pytest
+
+from copytrade_core.evidence.session_checks import (
+    caps_held,
+    cash_balances,
+    check_session,
+    ids_unique,
+    no_open_while_halted,
+)
+from copytrade_core.model.session_record import Halt, SessionFill, SessionOrder, SessionRecord
+from copytrade_core.model.side import Side
+from copytrade_core.model.units import Money, Steps
+
+E8 = 100_000_000
+START = 1_777_593_600_000
+MINUTE = 60_000
+CAPS = {
+    "notional_gross_max": 30 * E8,
+    "notional_one_side_max": 30 * E8,
+    "daily_loss_max": 5 * E8,
+    "orders_per_hour_max": 2,
+    "entry_drift_ppm_max": 10_000,
+}
+
+
+def order(number, *, is_entry=True, sent=0, episode="e1", side=Side.LONG):
+    return SessionOrder(
+        client_order_id=f"ct-{number}",
+        intent_digest=f"{number:064d}",
+        episode_id=episode,
+        market="BTC/USDT:USDT",
+        side=side,
+        leg="base",
+        is_entry=is_entry,
+        planned_at_ms=START + sent,
+        sent_at_ms=START + sent,
+        state="filled",
+    )
+
+
+def fill(number, notional, *, is_entry=True, at=0, quantity=100, episode="e1", side=Side.LONG, fee=0.01):
+    return SessionFill(
+        client_order_id=f"ct-{number}",
+        episode_id=episode,
+        market="BTC/USDT:USDT",
+        side=side,
+        is_entry=is_entry,
+        at_ms=START + at,
+        quantity=Steps(quantity),
+        notional=Money(round(notional * E8)),
+        fee=Money(round(fee * E8)),
+    )
+
+
+def record(**changes) -> SessionRecord:
+    """Bought for 20, half sold for 11, the rest for 9.5: 0.5 won, 0.03 fees, 0.02 funding."""
+    clean = SessionRecord(
+        lead="1",
+        strategy="s",
+        policy_digest="a" * 64,
+        venue="paper",
+        account="p",
+        mode="paper",
+        day="2026-05-01",
+        code_version="c",
+        run_ids=("r",),
+        is_observed=True,
+        started_at_ms=START,
+        ended_at_ms=START + 100 * MINUTE,
+        ended="deadline",
+        last_error=None,
+        caps=CAPS,
+        initial_equity=Money(30 * E8),
+        cash=Money(round(30.45 * E8)),
+        equity=Money(round(30.45 * E8)),
+        account_cash=Money(round(30.45 * E8)),
+        funding=Money(round(0.02 * E8)),
+        held={},
+        written_off=(),
+        polls_count=100,
+        failed_polls_count=0,
+        orders=(order(1), order(2, is_entry=False, sent=MINUTE), order(3, is_entry=False, sent=2 * MINUTE)),
+        fills=(
+            fill(1, 20),
+            fill(2, 11, is_entry=False, at=MINUTE, quantity=50),
+            fill(3, 9.5, is_entry=False, at=2 * MINUTE, quantity=50),
+        ),
+        fill_ids=("f1", "f2", "f3"),
+        halts=(),
+        alerts=(),
+        unknown_orders=(),
+        refused={},
+    )
+    return replace(clean, **changes)
+
+
+def test_a_clean_session_keeps_everything():
+    assert {answer.name: answer.breaches for answer in check_session(record())} == {
+        "caps_held": (),
+        "cash_balances": (),
+        "ids_unique": (),
+        "no_open_while_halted": (),
+    }
+
+
+@pytest.mark.parametrize(
+    ("fills", "cap"),
+    [
+        ((fill(1, 31),), "notional_gross_max"),
+        ((fill(1, 20), fill(2, 11, episode="e2", side=Side.SHORT)), "notional_gross_max"),
+        ((fill(1, 3), fill(2, 28, episode="e2")), "notional_one_side_max"),
+    ],
+)
+def test_more_than_a_cap_is_named_with_its_numbers(fills, cap):
+    answer = caps_held(record(fills=fills))
+    assert any(breach.startswith(cap) for breach in answer.breaches), answer.says
+
+
+def test_an_entry_may_fill_worse_by_the_drift_that_its_cap_allows():
+    assert caps_held(record(fills=(fill(1, 30.3),))).holds
+    assert not caps_held(record(fills=(fill(1, 30.31),))).holds
+
+
+def test_what_was_reduced_makes_room_at_average_cost():
+    fills = (fill(1, 20), fill(2, 5, is_entry=False, quantity=50, at=1), fill(3, 19, episode="e2", at=2))
+    assert caps_held(record(fills=fills)).numbers["gross_max_usdt"] == 29
+
+
+def test_nothing_opens_once_the_day_has_lost_its_cap_and_a_new_day_forgives():
+    lost = (fill(1, 20), fill(2, 14, is_entry=False, at=1))
+    assert "daily_loss_max" in caps_held(record(fills=(*lost, fill(3, 10, episode="e2", at=2)))).says
+    tomorrow = fill(3, 10, episode="e2", at=24 * 60 * MINUTE)
+    assert caps_held(record(fills=(*lost, tomorrow))).holds
+
+
+def test_a_third_entry_within_an_hour_breaks_the_throttle():
+    orders = tuple(order(number, sent=number * 20 * MINUTE) for number in range(3))
+    assert "orders_per_hour_max" in caps_held(record(orders=orders)).says
+    apart = tuple(order(number, sent=number * 30 * MINUTE) for number in range(3))
+    assert caps_held(record(orders=apart)).holds
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"cash": Money(round(30.45 * E8) + 1), "account_cash": None},
+        {"account_cash": Money(round(30.45 * E8) - 1)},
+        {"funding": Money(0)},
+        {"held": {"e1": Money(1)}},
+        {"written_off": ("e9",)},
+    ],
+    ids=str,
+)
+def test_one_unit_of_money_too_many_is_found(change):
+    assert not cash_balances(record(**change)).holds
+
+
+def test_what_is_still_held_counts_at_cost():
+    held = record(
+        fills=(fill(1, 20), fill(2, 11, is_entry=False, quantity=50)),
+        cash=Money(round(30.96 * E8)),
+        account_cash=None,
+        held={"e1": Money(10 * E8)},
+    )
+    assert cash_balances(held).holds, cash_balances(held).says
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"orders": (order(1), order(1))},
+        {"orders": (order(1), replace(order(2), intent_digest=order(1).intent_digest), order(3))},
+        {"fill_ids": ("f1", "f1")},
+        {"fills": (fill(9, 1),)},
+    ],
+    ids=["order", "intent", "trade", "stranger"],
+)
+def test_an_id_used_twice_or_unknown_is_found(change):
+    assert not ids_unique(record(**change)).holds
+
+
+@pytest.mark.parametrize(
+    ("sent", "is_entry", "until", "holds"),
+    [
+        (10_900, True, None, True),
+        (11_001, True, None, False),
+        (60_000, False, None, True),
+        (60_000, True, 50_000, True),
+        (40_000, True, 50_000, False),
+    ],
+)
+def test_nothing_opens_a_second_after_a_stop_and_exits_always_pass(sent, is_entry, until, holds):
+    halt = Halt(control="STOP_NEW_ORDERS", from_ms=START + 10_000, until_ms=None if until is None else START + until)
+    found = no_open_while_halted(record(orders=(order(1, is_entry=is_entry, sent=sent),), halts=(halt,)))
+    assert found.holds is holds
