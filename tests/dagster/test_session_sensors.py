@@ -152,7 +152,8 @@ def test_a_run_whose_process_is_gone_is_failed_and_gone_on_with(project, instanc
     assert standing_of(folder).is_gone
     (request,) = asked(paper_canary_sensor, place, instance).run_requests
     assert request.run_key == f"{wanted.key}:2"
-    assert [one.status for one in instance.get_runs()] == [dg.DagsterRunStatus.FAILURE]
+    sessions = instance.get_runs(dg.RunsFilter(job_name=paper_canary.name))
+    assert [one.status for one in sessions] == [dg.DagsterRunStatus.FAILURE]
 
 
 def test_beside_a_session_that_lives_nothing_starts_whoever_started_it(project, instance, folder):

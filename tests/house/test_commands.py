@@ -62,15 +62,15 @@ def test_documents_name_only_verbs_that_exist(project_root):
         timeout=60,
         check=True,
     ).stdout
-    verbs = set(re.findall(r"^│ ([a-z]+) {2,}", said, re.MULTILINE))
+    verbs = set(re.findall(r"^│ ([a-z-]+) {2,}", said, re.MULTILINE))
     assert len(verbs) > 3
     named: dict[str, set[str]] = {}
     for page in [*project_root.glob("*.md"), *(project_root / "docs").rglob("*.md")]:
         if page.name != "CHANGELOG.md" and "adr" not in page.parts:  # these tell of other times
             text = page.read_text(encoding="utf-8")
             shown = "\n".join(re.findall(r"^```.*?^```", text, re.MULTILINE | re.DOTALL))
-            typed = re.findall(r"`copytrade ([a-z]+)", text) + re.findall(
-                r"^(?:\S*bin/)?copytrade ([a-z]+)", shown, re.MULTILINE
+            typed = re.findall(r"`copytrade ([a-z-]+)", text) + re.findall(
+                r"^(?:\S*bin/)?copytrade ([a-z-]+)", shown, re.MULTILINE
             )
             unknown = set(typed) - verbs
             named |= {page.name: unknown} if unknown else {}

@@ -101,7 +101,7 @@ MUTANTS = (
         name="count_only_filled_notional",
         why="entries that rest use nothing of the caps",
         file="desk.py",
-        swaps=(("        if not order.reduce_only:\n            yield", "        if False:\n            yield"),),
+        swaps=(("        if not order.reduce_only and (lead is None", "        if False and (lead is None"),),
     ),
     Mutant(
         name="forget_reserved_capacity",
