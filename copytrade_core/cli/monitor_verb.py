@@ -120,7 +120,7 @@ def _until_stopped(watching: Monitor, interval_s: float, *, as_json: bool) -> No
 
 
 def _acknowledge(directory: Path, incident_id: str, *, as_json: bool) -> None:
-    from copytrade_core.edges.monitor_pass import acknowledge
+    from copytrade_core.edges.monitor_ack import acknowledge
 
     seen = acknowledge(directory, incident_id, by=os.environ.get("USER") or "somebody", now_ms=_now_ms())
     said = f"{seen.incident_id} is acknowledged; it is armed again once it is over"

@@ -18,38 +18,16 @@ from typing import Any, Self
 import filelock
 import msgspec
 
+from copytrade_core.edges.incident_schema import prepare
 from copytrade_core.model.errors import StoreFault, Where
 from copytrade_core.monitor.facts import NOTHING_SEEN, Watermark
 from copytrade_core.monitor.incidents import Incident
 
 INCIDENTS_FILE = "monitor.sqlite"
-APPLICATION_ID = 0x43544D31
-"""Says that a SQLite file is a monitor's history of ours ("CTM1")."""
-SCHEMA_VERSION = 1
 LOCK_TIMEOUT_S = 120.0
 """A pass of another monitor may be trying to send a message, several times, to a service that hangs."""
 BUSY_TIMEOUT_S = 5.0
 NEXT_STEP = "Move monitor.sqlite away to start a new history; the session itself is not touched by it"
-_SCHEMA = (
-    """CREATE TABLE incidents (number INTEGER PRIMARY KEY, rule TEXT NOT NULL, subject TEXT NOT NULL,
-        severity TEXT NOT NULL, state TEXT NOT NULL, is_baseline INTEGER NOT NULL, first_at_ms INTEGER NOT NULL,
-        last_at_ms INTEGER NOT NULL, count INTEGER NOT NULL, what TEXT NOT NULL, numbers TEXT NOT NULL,
-        absent_since_ms INTEGER, acknowledged_at_ms INTEGER, acknowledged_by TEXT, resolved_at_ms INTEGER,
-        delivery TEXT NOT NULL, attempts_count INTEGER NOT NULL, next_attempt_ms INTEGER NOT NULL, sent_at_ms INTEGER,
-        failure TEXT, stop TEXT NOT NULL) STRICT""",
-    "CREATE UNIQUE INDEX incidents_active ON incidents (rule, subject) WHERE state <> 'resolved'",
-    "CREATE INDEX incidents_pending ON incidents (delivery) WHERE delivery = 'pending'",
-    """CREATE TRIGGER incidents_kept BEFORE DELETE ON incidents
-        BEGIN SELECT RAISE(ABORT, 'an incident is never deleted'); END""",
-    """CREATE TABLE watermarks (name TEXT PRIMARY KEY, at_ms INTEGER NOT NULL, orders INTEGER NOT NULL,
-        rejects INTEGER NOT NULL, fills INTEGER NOT NULL, alerts INTEGER NOT NULL, closes INTEGER NOT NULL,
-        slippages INTEGER NOT NULL) STRICT""",
-    """CREATE TABLE messages (number INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, kind TEXT NOT NULL,
-        incidents_count INTEGER NOT NULL, failure TEXT) STRICT""",
-    """CREATE TABLE passes (number INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, run_id TEXT,
-        opened_count INTEGER NOT NULL, resolved_count INTEGER NOT NULL,
-        active_count INTEGER NOT NULL, blind_count INTEGER NOT NULL) STRICT""",
-)
 
 
 class MessageKind(StrEnum):
@@ -131,7 +109,7 @@ class IncidentDb:
                     source.backup(copy)
                 finally:
                     source.close()
-            _prepare(copy)
+            prepare(copy)
         return cls(path, copy, None)
 
     def close(self) -> None:
@@ -168,8 +146,8 @@ class IncidentDb:
         return self._incidents("WHERE state <> 'resolved' ORDER BY number")
 
     def pending(self) -> tuple[Incident, ...]:
-        """Incidents that nobody has been told of yet, oldest first; some may be over."""
-        return self._incidents("WHERE delivery = 'pending' ORDER BY number")
+        """Incidents of whose beginning or end nobody has been told yet, oldest first; some may be over."""
+        return self._incidents("WHERE delivery = 'pending' OR over = 'pending' ORDER BY number")
 
     def all(self) -> tuple[Incident, ...]:
         """Every incident, oldest first."""
@@ -257,35 +235,13 @@ def _faults(path: Path, doing: str) -> Generator[None]:
 def _connected(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, timeout=BUSY_TIMEOUT_S)
     try:
-        _prepare(connection)
+        prepare(connection)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
     except BaseException:
         connection.close()
         raise
     return connection
-
-
-def _prepare(connection: sqlite3.Connection) -> None:
-    """An empty file gets the tables; anything that is not ours is refused before it is changed."""
-    (application_id,) = connection.execute("PRAGMA application_id").fetchone()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-    if not (application_id or version or tables):
-        connection.execute("BEGIN IMMEDIATE")
-        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        for statement in _SCHEMA:
-            connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        connection.execute("COMMIT")
-        return
-    if application_id != APPLICATION_ID:
-        raise ValueError("it is a SQLite file of something else")
-    if version != SCHEMA_VERSION:
-        raise ValueError(f"it has schema {version}, this version reads {SCHEMA_VERSION}")
-    (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-    if verdict != "ok":
-        raise ValueError(f"it is damaged: {verdict}")
 
 
 def _values(incident: Incident) -> tuple[str | int | None, ...]:

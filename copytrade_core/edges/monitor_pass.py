@@ -18,7 +18,7 @@ from copytrade_core.edges.incident_db import IncidentDb, MessageKind, PassRow
 from copytrade_core.edges.monitor_facts import MONITOR, check_directory, read_facts
 from copytrade_core.edges.settings import Settings
 from copytrade_core.edges.settings_monitor import delivery_settings, monitor_policy
-from copytrade_core.model.errors import BadInput, StoreFault, Where
+from copytrade_core.model.errors import StoreFault
 from copytrade_core.monitor.delivery import (
     WEEK_MS,
     Batch,
@@ -31,7 +31,7 @@ from copytrade_core.monitor.delivery import (
 )
 from copytrade_core.monitor.facts import MonitorFacts, StatusFact
 from copytrade_core.monitor.finding import Blind, Rule
-from copytrade_core.monitor.incidents import Delivery, Incident, Stop, acknowledged, advance
+from copytrade_core.monitor.incidents import Delivery, Incident, Stop, advance
 from copytrade_core.monitor.message import body, heartbeat, title
 from copytrade_core.monitor.rules import judge_all
 from copytrade_core.monitor.thresholds import Policy
@@ -101,7 +101,7 @@ class Monitor:
         is_dry_run: bool = False,
     ) -> None:
         self._folder = folder
-        self._policy: Policy = monitor_policy(settings.monitor, settings.monitor_levels)
+        self._policy: Policy = monitor_policy(settings.monitor, settings.monitor_levels, settings.alerts)
         self._delivery: DeliverySettings = delivery_settings(settings.alerts)
         self._zone = ZoneInfo(settings.alerts.time_zone)
         self._alerts = alerts
@@ -155,7 +155,7 @@ class Monitor:
         with history.transaction():
             history.put(changed)
             if as_baseline:
-                history.put(replace(each, delivery=Delivery.NONE, is_baseline=True) for each in history.pending())
+                history.put(_declared_seen(each) for each in history.pending())
             history.put_watermark(PROCESSED, facts.seen_by(), at_ms=facts.now_ms)
             if facts.baseline != history.watermark(BASELINE):
                 history.put_watermark(BASELINE, facts.baseline, at_ms=facts.now_ms)
@@ -247,29 +247,11 @@ class Monitor:
         return why
 
 
-def acknowledge(folder: Path, incident_id: str, *, by: str, now_ms: int) -> Incident:
-    """Marks an incident as seen by a person: it is heard no more, and armed again once it is over.
-
-    Raises:
-        BadInput: no active incident has this id.
-        StoreFault: the history cannot be read or written.
-        NotStored: there is no such runtime directory.
-    """
-    check_directory(folder)
-    with IncidentDb.open(folder) as history:
-        active = history.active()
-        found = next((each for each in active if each.incident_id == incident_id), None)
-        if found is None:
-            known = ", ".join(each.incident_id for each in active) or "none"
-            raise BadInput(
-                f"no active incident is called {incident_id}",
-                where=Where(file=str(history.path), field="ID"),
-                next_step=f"Active incidents: {known}",
-            )
-        seen = acknowledged(found, by=by, now_ms=now_ms)
-        with history.transaction():
-            history.put([seen])
-        return seen
+def _declared_seen(incident: Incident) -> Incident:
+    """Nobody is told of it any more; one whose beginning was told stays an incident that was heard."""
+    if incident.delivery is Delivery.PENDING:
+        return replace(incident, delivery=Delivery.NONE, over=Delivery.NONE, is_baseline=True)
+    return replace(incident, over=Delivery.NONE)
 
 
 def session_name(facts: MonitorFacts) -> str:

@@ -77,6 +77,7 @@ class AlertsSection(_Section):
     messages_per_week_max: int = Field(ge=1, le=10_000, description="Messages a week, critical ones excepted.")
     quiet_hours: str = Field(description="`22:00-07:00`: only critical messages leave then; empty: none.")
     time_zone: str = Field(description="Where quiet hours are meant: an IANA name, Europe/Berlin.")
+    tells_resolved: bool = Field(description="Who was told of an incident is told, without hurry, that it is over.")
     heartbeat_interval_s: Wait = Field(description="So often the monitor says that it lives; 0: never.")
 
     @model_validator(mode="after")
@@ -126,7 +127,7 @@ class LevelsSection(_Section):
         return {rule: Level(getattr(self, rule.value)) for rule in Rule}
 
 
-def monitor_policy(monitor: MonitorSection, levels: LevelsSection) -> Policy:
+def monitor_policy(monitor: MonitorSection, levels: LevelsSection, alerts: AlertsSection) -> Policy:
     """Thresholds and levels as the rules take them."""
     return Policy(
         thresholds=Thresholds(
@@ -148,6 +149,7 @@ def monitor_policy(monitor: MonitorSection, levels: LevelsSection) -> Policy:
         levels=levels.of(),
         clear_s=monitor.clear_s,
         stops_on_breach=monitor.on_breach is OnBreach.STOP,
+        tells_resolved=alerts.tells_resolved,
     )
 
 

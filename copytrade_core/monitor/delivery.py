@@ -72,14 +72,14 @@ def due(
     """The message that may leave now: everything that waits goes with it.
 
     Args:
-        pending: incidents whose delivery is pending.
+        pending: incidents of whose beginning or end a person has still to be told; an end is never urgent.
         sent_ms: when messages left in the last week; one in the future (the clock has gone backwards) counts as just
             now, unless it is further away than the period it would count for.
         now_ms: our clock.
         local_minute: minute of the day where the person is.
         settings: how often a person may be called.
     """
-    waiting = [each for each in pending if each.delivery is Delivery.PENDING]
+    waiting = [each for each in pending if each.waits]
     if not waiting:
         return Wait.NOTHING
     backoff_ms = settings.backoff_max_s * 1000
@@ -89,14 +89,14 @@ def due(
     if _within(sent_ms, now_ms, settings.message_interval_s * 1000):
         return Wait.INTERVAL
     this_week = _within(sent_ms, now_ms, WEEK_MS)
-    if all(each.severity is not Severity.CRITICAL for each in ready):
+    if not any(_is_urgent(each) for each in ready):
         if settings.quiet is not None and settings.quiet.covers(local_minute):
             return Wait.QUIET
         if _within(sent_ms, now_ms, HOUR_MS) >= settings.messages_per_hour_max:
             return Wait.HOURLY
         if this_week >= settings.messages_per_week_max:
             return Wait.WEEKLY
-    ordered = sorted(ready, key=lambda each: (each.severity.rank, each.number))
+    ordered = sorted(ready, key=lambda each: (each.over is Delivery.PENDING, each.severity.rank, each.number))
     return Batch(incidents=tuple(ordered), is_last_of_week=this_week + 1 == settings.messages_per_week_max)
 
 
@@ -106,6 +106,7 @@ def delivered(batch: Batch, *, now_ms: int) -> tuple[Incident, ...]:
         replace(
             each,
             delivery=Delivery.SENT,
+            over=Delivery.NONE if each.over is Delivery.NONE else Delivery.SENT,
             attempts_count=each.attempts_count + 1,
             sent_at_ms=now_ms,
             failure=None,
@@ -132,6 +133,10 @@ def heartbeat_due(last_ms: int | None, *, now_ms: int, settings: DeliverySetting
     if settings.heartbeat_interval_s <= 0:
         return False
     return last_ms is None or not last_ms <= now_ms < last_ms + settings.heartbeat_interval_s * 1000
+
+
+def _is_urgent(incident: Incident) -> bool:
+    return incident.delivery is Delivery.PENDING and incident.severity is Severity.CRITICAL
 
 
 def _within(sent_ms: Sequence[int], now_ms: int, period_ms: float) -> int:

@@ -43,7 +43,8 @@ class Stop(StrEnum):
 class Incident:
     """One incident. `count` is in how many passes it was seen; `absent_since_ms` from when on it was not.
 
-    `is_baseline`: it was there when the history was declared as seen, so nobody is told.
+    `is_baseline`: it was there when the history was declared as seen, so nobody is told. `over` is whether a person has
+    been told that it ended; only who was told that it began is.
     """
 
     number: int
@@ -67,6 +68,12 @@ class Incident:
     sent_at_ms: int | None
     failure: str | None
     stop: Stop
+    over: Delivery
+
+    @property
+    def waits(self) -> bool:
+        """Whether a message about it has still to leave."""
+        return Delivery.PENDING in (self.delivery, self.over)
 
     @property
     def incident_id(self) -> str:
@@ -117,7 +124,7 @@ def advance(
             changed.append(_opened(finding, policy, now_ms, number, as_baseline=as_baseline))
     for key, incident in known.items():
         if key not in found and incident.rule not in blind:
-            changed.append(_absent(incident, now_ms, policy.clear_s))
+            changed.append(_absent(incident, policy, now_ms))
     return tuple(changed)
 
 
@@ -147,6 +154,7 @@ def _opened(finding: Finding, policy: Policy, now_ms: int, number: int, *, as_ba
         sent_at_ms=None,
         failure=None,
         stop=Stop.WANTED if stops else Stop.NONE,
+        over=Delivery.NONE,
     )
 
 
@@ -164,17 +172,21 @@ def _again(incident: Incident, finding: Finding, now_ms: int, *, as_baseline: bo
     return replace(acknowledged(seen, by="baseline", now_ms=now_ms), is_baseline=True)
 
 
-def _absent(incident: Incident, now_ms: int, clear_s: float) -> Incident:
+def _absent(incident: Incident, policy: Policy, now_ms: int) -> Incident:
     since_ms = incident.absent_since_ms
     if since_ms is None or since_ms > now_ms:
         since_ms = now_ms
     waiting = replace(incident, absent_since_ms=since_ms)
-    if now_ms - since_ms < clear_s * 1000:
+    if now_ms - since_ms < policy.clear_s * 1000:
         return waiting
     at_ms = max(incident.last_at_ms, now_ms)
     # What a control was wanted for is over; a message that never left still leaves, and says so.
     stop = Stop.NONE if incident.stop is Stop.WANTED else incident.stop
-    return replace(waiting, state=IncidentState.RESOLVED, resolved_at_ms=at_ms, stop=stop)
+    done = replace(waiting, state=IncidentState.RESOLVED, resolved_at_ms=at_ms, stop=stop)
+    is_heard = policy.levels[incident.rule] is Level.ON and incident.severity is not Severity.INFO
+    if not (policy.tells_resolved and is_heard and incident.delivery is Delivery.SENT):
+        return done
+    return replace(done, over=Delivery.PENDING, attempts_count=0, next_attempt_ms=now_ms)
 
 
 def acknowledged(incident: Incident, *, by: str, now_ms: int) -> Incident:

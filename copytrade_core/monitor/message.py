@@ -8,20 +8,26 @@ from datetime import UTC, datetime
 
 from copytrade_core.monitor.delivery import Batch
 from copytrade_core.monitor.finding import Severity
-from copytrade_core.monitor.incidents import Incident
+from copytrade_core.monitor.incidents import Delivery, Incident
 from copytrade_core.monitor.rules import RULES
 
 LISTED_MAX = 12
 """Incidents that one message spells out; the others are counted."""
+OVER = "over"
 TEXT_MAX = 240
 """Longest text of one incident that is taken from data."""
 
 
 def title(batch: Batch, session: str) -> str:
-    """`copytrade: 1 critical, 2 warning (lead 475…, paper)`."""
-    counts = Counter(each.severity for each in batch.incidents)
-    said = ", ".join(f"{counts[severity]} {severity}" for severity in Severity if counts[severity])
+    """`copytrade: 1 critical, 2 warning, 1 over (lead 475…, paper)`."""
+    counts = Counter(OVER if is_end(each) else each.severity.value for each in batch.incidents)
+    said = ", ".join(f"{counts[word]} {word}" for word in (*(each.value for each in Severity), OVER) if counts[word])
     return f"copytrade: {said} ({session})"
+
+
+def is_end(incident: Incident) -> bool:
+    """Whether what is told of an incident is that it is over: its beginning was told before."""
+    return incident.over is Delivery.PENDING
 
 
 def body(batch: Batch) -> str:
@@ -36,7 +42,12 @@ def body(batch: Batch) -> str:
 
 
 def incident_lines(incident: Incident) -> list[str]:
-    """One incident in two or three lines."""
+    """One incident in two or three lines, its end in one."""
+    if is_end(incident):
+        ended_ms = incident.last_at_ms if incident.resolved_at_ms is None else incident.resolved_at_ms
+        return [
+            f"OVER {incident.incident_id} {_short(incident.subject)}: {utc(incident.first_at_ms)} to {utc(ended_ms)}"
+        ]
     over = "" if incident.is_active else " (over by now)"
     lines = [f"{incident.severity.value.upper()} {incident.incident_id} {_short(incident.subject)}{over}"]
     numbers = ", ".join(f"{name} {value}" for name, value in incident.numbers)

@@ -46,10 +46,11 @@ class Policy:
     """What a monitor does with what its rules find.
 
     `clear_s` is how long a fault must be absent before its incident is over; `stops_on_breach` whether a new breach
-    writes STOP_NEW_ORDERS.
+    writes STOP_NEW_ORDERS; `tells_resolved` whether who was told of an incident is told of its end.
     """
 
     thresholds: Thresholds
     levels: Mapping[Rule, Level]
     clear_s: float
     stops_on_breach: bool
+    tells_resolved: bool

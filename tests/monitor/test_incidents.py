@@ -25,13 +25,13 @@ from copytrade_core.monitor.delivery import (
 )
 from copytrade_core.monitor.finding import Blind, Finding, Judged, Rule, Severity
 from copytrade_core.monitor.incidents import Delivery, Incident, IncidentState, Stop, acknowledged, advance
-from copytrade_core.monitor.message import LISTED_MAX, body, title
+from copytrade_core.monitor.message import LISTED_MAX, body, is_end, title
 from copytrade_core.monitor.rules import RULES
 from copytrade_core.monitor.thresholds import Level
 from tests.monitor_floor import settings
 
 CHOSEN = settings()
-POLICY = replace(monitor_policy(CHOSEN.monitor, CHOSEN.monitor_levels), clear_s=0.0)
+POLICY = replace(monitor_policy(CHOSEN.monitor, CHOSEN.monitor_levels, CHOSEN.alerts), clear_s=0.0)
 NOW = 1_780_000_000_000
 GENTLE = DeliverySettings(
     message_interval_s=60,
@@ -66,7 +66,7 @@ class Life(RuleBasedStateMachine):
     def begin(self) -> None:
         self.now_ms = NOW
         self.kept: dict[int, Incident] = {}
-        self.messages: list[tuple[int, ...]] = []
+        self.messages: list[tuple[tuple[int, bool], ...]] = []
         self.findings: set[Finding] = set()
 
     @property
@@ -118,24 +118,30 @@ class Life(RuleBasedStateMachine):
     @step(arrives=st.booleans())
     def tell(self, arrives) -> None:
         chosen = replace(GENTLE, message_interval_s=0, messages_per_hour_max=10**6, messages_per_week_max=10**6)
-        pending = [each for each in self.kept.values() if each.delivery is Delivery.PENDING]
+        pending = [each for each in self.kept.values() if each.waits]
         batch = due(pending, sent_ms=(), now_ms=self.now_ms, local_minute=NOON, settings=chosen)
         if not isinstance(batch, Batch):
             assert batch is (Wait.RETRY if pending else Wait.NOTHING)
             return
         if arrives:
-            self.messages.append(tuple(each.number for each in batch.incidents))
+            self.messages.append(tuple((each.number, is_end(each)) for each in batch.incidents))
             after = delivered(batch, now_ms=self.now_ms)
         else:
             after = failed(batch, "no network", now_ms=self.now_ms, settings=chosen)
-            assert all(each.delivery is Delivery.PENDING for each in after)
+            assert all(each.waits for each in after)
         self.kept |= {each.number: each for each in after}
 
     @invariant()
     def each_incident_is_heard_at_most_once(self) -> None:
-        heard = [number for message in self.messages for number in message]
+        heard = [told for message in self.messages for told in message]
         assert len(heard) == len(set(heard))
-        assert set(heard) == {each.number for each in self.kept.values() if each.delivery is Delivery.SENT}
+        begun = {number for number, ends in heard if not ends}
+        assert begun == {each.number for each in self.kept.values() if each.delivery is Delivery.SENT}
+        assert {number for number, ends in heard if ends} == {
+            each.number for each in self.kept.values() if each.over is Delivery.SENT
+        }
+        for each in self.kept.values():
+            assert each.over is Delivery.NONE or (each.number in begun and not each.is_active)
 
     @invariant()
     def nothing_is_lost(self) -> None:
@@ -271,6 +277,41 @@ def test_a_long_message_lists_some_and_counts_the_rest() -> None:
     assert text.count("CRITICAL") == LISTED_MAX
     assert f"and {39 - LISTED_MAX} more" in text
     assert title(batch, "lead 1") == "copytrade: 39 critical (lead 1)"
+
+
+def told_and_over(rule: Rule = Rule.UNKNOWN_ORDER, *, number: int = 1, policy=POLICY) -> Incident:
+    one = opened(rule, number=number, now_ms=NOW - 60_000)
+    (heard,) = delivered(Batch(incidents=(one,), is_last_of_week=False), now_ms=NOW - 60_000)
+    (over,) = advance([heard], judged(), policy=policy, now_ms=NOW, next_number=number + 1, as_baseline=False)
+    assert not over.is_active
+    return over
+
+
+def test_who_was_told_of_an_incident_is_told_once_that_it_is_over() -> None:
+    batch = sent([told_and_over(), opened(Rule.CONTROL_ACTIVE, number=2)])
+    assert isinstance(batch, Batch)
+    assert [each.number for each in batch.incidents] == [2, 1], "what begins comes first"
+    assert title(batch, "lead 1") == "copytrade: 1 warning, 1 over (lead 1)"
+    assert "OVER unknown_order-1 KILL: 2026-05-28 20:25:40 UTC to 2026-05-28 20:26:40 UTC" in body(batch)
+    after = delivered(batch, now_ms=NOW)
+    assert [each.over for each in after] == [Delivery.NONE, Delivery.SENT]
+    assert sent(after) is Wait.NOTHING
+
+
+def test_an_end_is_never_urgent_and_waits_for_the_morning_and_the_budget() -> None:
+    assert sent([told_and_over()], minute=23 * 60) is Wait.QUIET
+    week = tuple(NOW - HOUR_MS * hours for hours in range(2, 7))
+    assert sent([told_and_over()], sent_ms=week) is Wait.WEEKLY
+
+
+def test_nobody_hears_the_end_of_what_nobody_heard_or_of_information_or_when_ends_are_switched_off() -> None:
+    assert told_and_over(Rule.ORDER_FILLED).over is Delivery.NONE
+    assert told_and_over(policy=replace(POLICY, tells_resolved=False)).over is Delivery.NONE
+    silent = replace(POLICY, levels={**POLICY.levels, Rule.UNKNOWN_ORDER: Level.SILENT})
+    assert told_and_over(policy=silent).over is Delivery.NONE
+    seen = acknowledged(opened(), by="me", now_ms=NOW)
+    (over,) = advance([seen], judged(), policy=POLICY, now_ms=NOW, next_number=2, as_baseline=False)
+    assert (over.delivery, over.over) == (Delivery.NONE, Delivery.NONE)
 
 
 def test_a_message_about_what_is_over_says_so() -> None:

@@ -11,7 +11,9 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -20,9 +22,11 @@ from pydantic import SecretStr
 from copytrade_core.edges.alerts import AlertChannel
 from copytrade_core.edges.control_files import Control, clear_control, note_of
 from copytrade_core.edges.incident_db import INCIDENTS_FILE, IncidentDb
-from copytrade_core.edges.monitor_pass import Monitor, acknowledge
+from copytrade_core.edges.monitor_ack import acknowledge
+from copytrade_core.edges.monitor_pass import Monitor
 from copytrade_core.edges.monitor_record import read_record
 from copytrade_core.edges.session_process import session_process
+from copytrade_core.edges.stages.canary_monitor import incident_facts
 from copytrade_core.model.alert import AlertKind
 from copytrade_core.model.errors import BadInput, NotStored, StoreFault
 from copytrade_core.model.order_row import OrderState
@@ -182,8 +186,9 @@ def test_a_message_that_does_not_arrive_is_kept_and_arrives_later(runtime, servi
     runtime.look(monitor)
     runtime.later(200)
     assert runtime.look(monitor).active == ()
-    (taken,) = services.taken
-    assert "control_active-1" in taken["message"]
+    begun, over = [each["message"] for each in services.taken]
+    assert "WARNING control_active-1" in begun
+    assert over.startswith("OVER control_active-1 KILL: ")
 
 
 def test_an_incident_that_was_over_before_anybody_could_be_told_is_told_still(runtime, services) -> None:
@@ -228,7 +233,46 @@ def test_an_acknowledged_incident_is_quiet_until_it_is_over_and_comes_back(runti
         runtime.look(monitor)
     (runtime.folder / "KILL").touch()
     assert [each.incident_id for each in runtime.look(monitor).opened] == ["control_active-2"]
-    assert len(services.taken) == 2
+    told = [each["message"].split()[:2] for each in services.taken]
+    assert told == [["WARNING", "control_active-1"], ["OVER", "control_active-1"], ["WARNING", "control_active-2"]]
+
+
+def test_an_end_that_could_not_be_told_is_told_later(runtime, services) -> None:
+    monitor = watching(runtime, services)
+    (runtime.folder / "KILL").touch()
+    runtime.look(monitor)
+    (runtime.folder / "KILL").unlink()
+    runtime.look(monitor)
+    services.failures = [500] * 3
+    runtime.later(130)
+    found = runtime.look(monitor)
+    assert (found.failure is None, found.pending_count) == (False, 1)
+    assert read_record(runtime.folder).unheard == (), "what began was told"
+    runtime.later(60)
+    assert runtime.look(monitor).pending_count == 0
+    assert [each["title"].split(" (")[0] for each in services.taken] == ["copytrade: 1 warning", "copytrade: 1 over"]
+
+
+def test_a_history_of_the_first_schema_is_brought_forward_and_keeps_everything(runtime, services) -> None:
+    (runtime.folder / "KILL").touch()
+    runtime.look(watching(runtime, services))
+    path = runtime.folder / INCIDENTS_FILE
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("DROP INDEX incidents_pending")
+        connection.execute("ALTER TABLE incidents DROP COLUMN over")
+        connection.execute("CREATE INDEX incidents_pending ON incidents (delivery) WHERE delivery = 'pending'")
+        connection.execute("PRAGMA user_version = 1")
+    assert read_record(runtime.folder).active == ("control_active-1",), "a reader works on a copy"
+    assert runtime.look(watching(runtime, services)).opened == ()
+    (runtime.folder / "KILL").unlink()
+    for _ in range(2):
+        runtime.later(130)
+        runtime.look(watching(runtime, services))
+    assert "OVER control_active-1" in services.taken[-1]["message"]
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA user_version = 3")
+    with pytest.raises(StoreFault, match="schema 3"):
+        runtime.look(watching(runtime, services))
 
 
 def test_a_breach_stops_new_orders_once_and_a_person_may_resume(runtime, services) -> None:
@@ -410,6 +454,20 @@ def test_the_record_says_who_looked_and_what_was_found(runtime, services) -> Non
     assert found.unheard == ()
     assert found.counts == {"critical": 1, "info": 1}
     assert len(found.incidents) == 3
+
+
+def test_a_fill_that_nobody_was_told_of_is_no_trouble_for_the_gate(runtime) -> None:
+    """Information that waits (no address, quiet hours) would otherwise hold the gate shut for ever."""
+    unheard = Monitor(runtime.folder, CHOSEN, alerts=None)
+    runtime.fill()
+    runtime.look(unheard)
+    since = datetime.fromtimestamp(0, tz=UTC)
+    facts = incident_facts([read_record(runtime.folder)], since=since)
+    assert (facts.active, facts.critical, facts.unheard) == ((), (), ())
+    runtime.alert(AlertKind.AUTHENTICATION)
+    runtime.look(unheard)
+    facts = incident_facts([read_record(runtime.folder)], since=since)
+    assert facts.active == facts.critical == facts.unheard == ("session_alert-2",)
 
 
 def test_the_process_behind_a_lease_is_alive_dead_or_of_another_boot(runtime) -> None:

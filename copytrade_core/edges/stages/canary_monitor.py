@@ -97,7 +97,10 @@ def _stored(place: Workplace, lead_id: str, folders: list[Path], passes: dict[st
 
 
 def incident_facts(records: list[MonitorRecord], *, since: datetime) -> IncidentFacts:
-    """What the gate reads: history that was declared as seen is left out, and what is older than `since`, too."""
+    """What the gate reads: history that was declared as seen is left out, and what is older than `since`, too.
+
+    Information proves nothing either way: a fill that nobody was told of leaves a session as clean as it was.
+    """
     since_ms = since.timestamp() * 1000
     incidents = [one for record in records for one in record.incidents if not one.is_baseline]
     recent = [one for one in incidents if one.last_at_ms >= since_ms]
@@ -109,7 +112,11 @@ def incident_facts(records: list[MonitorRecord], *, since: datetime) -> Incident
         passes_count=min((record.passes_count for record in records), default=0),
         critical=tuple(one.incident_id for one in recent if one.severity is Severity.CRITICAL),
         active=tuple(one.incident_id for one in incidents if _is_trouble(one)),
-        unheard=tuple(one.incident_id for one in incidents if one.delivery is Delivery.PENDING),
+        unheard=tuple(
+            one.incident_id
+            for one in incidents
+            if one.delivery is Delivery.PENDING and one.severity is not Severity.INFO
+        ),
     )
 
 
