@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from typing_extensions import override
 
+from copytrade_core.edges.settings_canary import CanarySection
 from copytrade_core.edges.settings_file import ConfigFile, find_config_file, read_config_file
 from copytrade_core.edges.settings_monitor import AlertsSection, LevelsSection, MonitorSection
 from copytrade_core.edges.settings_origin import Layer, Leaves, config_error, environment_leaves, leaves_of, nested
@@ -137,14 +138,6 @@ class PreflightSection(Section):
 
     venue: Venue = Field(description="The venue that gates ask about.")
     seeds_count: int = Field(ge=1, le=1_000_000, description="Simulated fault schedules of one preflight.")
-
-
-class CanarySection(Section):
-    """Sessions that poll their lead: paper and shadow."""
-
-    poll_every_s: float = Field(gt=0, description="Seconds between two polls of a lead.")
-    price_every_s: float = Field(gt=0, description="Seconds between two readings of prices.")
-    deadline_s: int = Field(gt=0, description="A session runs this long at most; it ends at midnight UTC anyway.")
 
 
 class Settings(BaseSettings):

@@ -61,7 +61,7 @@ def live_place(tmp_path, project_root, rows, now_ms):
 
 def plan_of(place):
     policy = load_policies(place.settings)["follow"]
-    plan = canary_plan(place.settings, "follow", policy, plain_lead(LEAD))
+    plan = canary_plan(place.settings, place.settings.canary, "follow", policy, plain_lead(LEAD))
     return replace(plan, caps=replace(plan.caps, entry_drift_ppm_max=Ppm(900_000)))
 
 

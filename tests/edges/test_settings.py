@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from copytrade_core.edges.settings import Loaded, known_keys, load_settings, load_with_origins
+from copytrade_core.edges.settings_canary import canary_caps, canary_costs
 from copytrade_core.edges.settings_file import key_lines
 from copytrade_core.edges.settings_origin import Layer, shown, variable_of
 from copytrade_core.edges.settings_url import checked_base_url
@@ -117,6 +118,69 @@ def test_values_that_contradict_each_other_are_refused(config, old, new, said):
     with pytest.raises(BadConfig, match=said) as caught:
         config(old, new)
     assert caught.value.where.row is not None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("notional_one_side_usdt_max = 30", "notional_one_side_usdt_max = 31", "notional_gross_usdt_max (30)"),
+        ("notional_correlated_usdt_max = 30", "notional_correlated_usdt_max = 90", "notional_gross_usdt_max (30)"),
+        ("daily_loss_usdt_max = 5", "daily_loss_usdt_max = 30.01", "equity_usdt (30)"),
+        ("target_usdt = 25", "target_usdt = 31", "equity_usdt (30)"),
+        ("target_usdt = 25", "target_usdt = 0", "greater than 0"),
+        ("orders_per_hour_max = 20", "orders_per_hour_max = 0", "greater than or equal to 1"),
+        ("poll_every_s = 60", "poll_every_s = 601", "source_age_s_max (600)"),
+        ("price_every_s = 2", "price_every_s = 700", "mark_age_s_max (600)"),
+    ],
+)
+def test_a_cap_of_the_canary_that_another_makes_void_is_named_with_its_line(config, old, new, said):
+    with pytest.raises(BadConfig) as caught:
+        config(old, new)
+    fault = caught.value
+    assert said in fault.what
+    assert fault.where.field == f"canary.{new.partition(' ')[0]}"
+    begins = STANDARD[: STANDARD.index(old)].count("\n") + 1
+    assert fault.where.row == begins
+
+
+@pytest.mark.parametrize(
+    ("changes", "blamed"),
+    [
+        ({"notional_gross_usdt_max": "24", "notional_one_side_usdt_max": "20"}, "notional_correlated_usdt_max"),
+        ({"notional_one_side_usdt_max": "20"}, "target_usdt"),
+        ({"notional_correlated_usdt_max": "24"}, "target_usdt"),
+        ({"equity_usdt": "4"}, "daily_loss_usdt_max"),
+    ],
+)
+def test_caps_that_other_layers_made_contradict_each_other_are_refused_too(config, changes, blamed):
+    with pytest.raises(BadConfig, match="it is more than") as caught:
+        config(overrides={f"canary.{name}": value for name, value in changes.items()})
+    assert caught.value.where.field == f"canary.{blamed}"
+
+
+def test_the_specifications_own_target_of_the_canary_may_be_chosen(config):
+    assert config("target_usdt = 25", "target_usdt = 30").settings.canary.target_usdt == 30
+
+
+def test_no_cap_of_the_canary_has_a_default(config):
+    for line in STANDARD[STANDARD.index("[canary]") : STANDARD.index("[monitor]")].splitlines()[1:]:
+        name = line.partition(" ")[0]
+        if name:
+            with pytest.raises(BadConfig, match=rf"canary\.{name} is missing"):
+                config(line, "")
+
+
+def test_the_canarys_money_keeps_its_units_on_the_way_into_the_rooms():
+    money = load_settings(environ={}).canary
+    caps, costs = canary_caps(money), canary_costs(money)
+    caps.require_all()
+    assert (caps.notional_gross_max, caps.notional_one_side_max, caps.daily_loss_max) == (
+        30 * 10**8,
+        30 * 10**8,
+        5 * 10**8,
+    )
+    assert (caps.orders_per_hour_max, caps.source_age_s_max, caps.entry_drift_ppm_max) == (20, 600, 10_000)
+    assert (costs.taker_fee, costs.maker_fee, costs.slippage) == (500, 500, 425)
 
 
 def test_a_variable_with_our_prefix_that_names_nothing_is_refused(config):

@@ -10,16 +10,15 @@ from pathlib import Path
 
 from copytrade_core.edges.session_evidence import read_session
 from copytrade_core.edges.stages.canary_place import archived_folder, live_folder, standing_of
+from copytrade_core.edges.stages.canary_plan import plan_of
 from copytrade_core.edges.stages.canary_request import CanaryRequest, deadline_of, is_live, span_of
 from copytrade_core.edges.stages.canary_store import store_session
 from copytrade_core.edges.stages.instruments import trading_rules
 from copytrade_core.edges.stages.paper import run_paper_session
 from copytrade_core.edges.stages.paper_live import run_live_paper_session
-from copytrade_core.edges.stages.paper_plan import PaperPlan, canary_plan
-from copytrade_core.edges.stages.policies import load_policy
+from copytrade_core.edges.stages.paper_plan import PaperPlan
 from copytrade_core.edges.stages.workplace import StageOutcome, Workplace
 from copytrade_core.model.errors import BadInput, Where
-from copytrade_core.session.leads import plain_lead
 
 ENDED_WELL = {"deadline", "feed_ended"}
 """An archived session that ended so is over: its day is told anew to a new one."""
@@ -48,16 +47,6 @@ def run_canary(place: Workplace, request: CanaryRequest, listen: Callable[[str],
         folder, lambda market: trading_rules(place, market)[0], day=request.day, run_id=request.run_id
     )
     return store_session(place, record, folder=folder)
-
-
-def plan_of(place: Workplace, lead_id: str) -> PaperPlan:
-    """The plan of a lead's paper canary: the policy that gates judge, with the canary's money, caps and costs.
-
-    Raises:
-        BadConfig: the policy cannot be read.
-    """
-    name = place.settings.main_policy
-    return canary_plan(place.settings, name, load_policy(place.settings.policies[name]), plain_lead(lead_id))
 
 
 def free_folder(root: Path) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from copytrade_core.edges.stages.canary import plan_of
+from copytrade_core.edges.stages.canary_plan import plan_of
 from copytrade_core.edges.stages.paper_archive import Span, archived_of
 from copytrade_core.edges.stages.workplace import Workplace
 from copytrade_core.model.source_event import SourceClosed, SourceOpened

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from copytrade_core.edges.stages.canary_plan import canary_policy_digest
 from copytrade_core.edges.stages.canary_store import INCIDENTS, RECORD, SHADOW, canary_facts, session_keys
-from copytrade_core.edges.stages.policies import load_policy
 from copytrade_core.edges.stages.workplace import Workplace
-from copytrade_core.model.digest import digest_of
 from copytrade_core.promotion.gate_result import Gate, GateResult
 from copytrade_core.promotion.gates_paper import backtest_paper_parity, monitor_clean, paper_canary_clean, shadow_clean
 
@@ -26,8 +25,7 @@ def canary_gate(place: Workplace, lead_id: str, gate: Gate) -> tuple[GateResult,
         StoreFault: stored bytes were changed.
     """
     ask, asset = ASKED[gate]
-    policy = digest_of(load_policy(place.settings.policies[place.settings.main_policy]))
-    facts = canary_facts(place, lead_id, policy_digest=policy)
+    facts = canary_facts(place, lead_id, policy_digest=canary_policy_digest(place, lead_id))
     keys = session_keys(place, SHADOW, lead_id) if asset == SHADOW else [lead_id]
     head = place.lake.head(asset, keys[-1]) if keys else None
     return ask(facts, place.contract(), now=place.now()), "" if head is None else head.digest

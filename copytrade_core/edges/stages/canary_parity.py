@@ -16,7 +16,7 @@ from copytrade_core.edges.intervals import epoch_ms, interval_ms_of
 from copytrade_core.edges.paper_account_file import PAPER_ACCOUNT_FILE, PaperAccountFile
 from copytrade_core.edges.parity_session import session_trades
 from copytrade_core.edges.runtime_files import SESSION_FILE
-from copytrade_core.edges.stages.canary import plan_of
+from copytrade_core.edges.stages.canary_plan import plan_of
 from copytrade_core.edges.stages.canary_request import DAY_S, begins_at, span_of
 from copytrade_core.edges.stages.canary_store import (
     FACTS,

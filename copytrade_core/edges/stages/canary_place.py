@@ -26,18 +26,21 @@ LIVE_PATHS = ("paper", "shadow")
 class _Status(msgspec.Struct, frozen=True):
     run_id: str
     ended: str | None
+    policy_digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionStanding:
     """How the session of one runtime directory stands.
 
-    `run_id` is the run that wrote its status last (None: no readable status), `ended` how it ended. `is_alive` says
-    whether the process that holds its lease lives (None: this machine cannot tell); `controls` are those set now.
+    `run_id` is the run that wrote its status last (None: no readable status), `policy_digest` what it traded and
+    `ended` how it ended. `is_alive` says whether the process that holds its lease lives (None: this machine cannot
+    tell); `controls` are those set now.
     """
 
     folder: Path
     run_id: str | None
+    policy_digest: str | None
     ended: str | None
     is_alive: bool | None
     controls: tuple[str, ...]
@@ -86,6 +89,7 @@ def standing_of(folder: Path) -> SessionStanding:
     return SessionStanding(
         folder=folder,
         run_id=None if status is None else status.run_id,
+        policy_digest=None if status is None else status.policy_digest,
         ended=None if status is None else status.ended,
         is_alive=session_process(folder / SESSION_FILE).is_alive,
         controls=tuple(control.value for control in Control if os.path.lexists(folder / control.value)),

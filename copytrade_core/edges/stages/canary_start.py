@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from copytrade_core.edges.stages.canary_place import live_folder, standing_of
-from copytrade_core.edges.stages.policies import load_policy
+from copytrade_core.edges.stages.canary_plan import canary_policy_digest
 from copytrade_core.edges.stages.promotion import gate_results
 from copytrade_core.edges.stages.workplace import Workplace
 from copytrade_core.model.digest import digest_of
@@ -54,7 +54,12 @@ def wanted_session(place: Workplace, lead_id: str) -> Start | NotNow:
     if unmet:
         return NotNow(why=f"the replay gates do not pass: {', '.join(unmet)}")
     day = place.now().strftime("%Y-%m-%d")
-    policy = digest_of(load_policy(place.settings.policies[place.settings.main_policy]))
+    policy = canary_policy_digest(place, lead_id)
+    if standing.policy_digest not in {None, policy}:
+        return NotNow(
+            why=f"what is in {standing.folder} is of another policy, money or caps and cannot go on; "
+            "let it end, then move the folder away: another canary begins"
+        )
     digest = digest_of({"episodes": episodes.digest, "day": day, "policy": policy})
     return Start(key=f"{lead_id}:{digest[:DIGEST_SHOWN]}", day=day)
 

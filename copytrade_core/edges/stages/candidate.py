@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from copytrade_core.edges.stages.canary_plan import canary_policy_digest
 from copytrade_core.edges.stages.canary_store import canary_facts
 from copytrade_core.edges.stages.episodes import load_episodes
 from copytrade_core.edges.stages.holdout_facts import holdout_facts, holdout_of
@@ -66,7 +67,7 @@ def candidate_facts(place: Workplace, lead_id: str) -> CandidateFacts:
         holdout=holdout,
         search=search_facts(place, lead_id),
         preflight=preflight_facts(place, lead_id),
-        canary=canary_facts(place, lead_id, policy_digest=judged.policy_digest),
+        canary=canary_facts(place, lead_id, policy_digest=canary_policy_digest(place, lead_id)),
     )
 
 

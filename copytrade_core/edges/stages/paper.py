@@ -31,7 +31,7 @@ from copytrade_core.session.archived_feed import ArchivedFeed, place_of
 from copytrade_core.session.archived_watch import ArchivedWatch
 from copytrade_core.session.feed import Feed
 from copytrade_core.session.identity import SessionIdentity
-from copytrade_core.session.leads import plan_digest, strategy_of_leads
+from copytrade_core.session.leads import strategy_of_leads
 from copytrade_core.session.loop import LoopSettings
 from copytrade_core.session.paper_matching import PaperTerms
 from copytrade_core.session.paper_session import SessionPorts, paper_session
@@ -217,7 +217,7 @@ def identity_of(plan: PaperPlan) -> SessionIdentity:
     return SessionIdentity(
         lead=plan.name,
         strategy=plan.strategy,
-        policy_digest=plan_digest(plan.policy, plan.leads),
+        policy_digest=plan.policy_digest,
         venue=VENUE,
         account=plan.account,
     )

@@ -5,44 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from copytrade_core.edges.settings import Settings
+from copytrade_core.edges.settings_canary import CanaryMoney, canary_caps, canary_costs
 from copytrade_core.edges.settings_values import cost_model, replay_spec
 from copytrade_core.model.caps import Caps
+from copytrade_core.model.digest import digest_of
 from copytrade_core.model.errors import BadConfig, Where
 from copytrade_core.model.fill import FillModel
 from copytrade_core.model.policy import PolicySpec
 from copytrade_core.model.round_trip import CostModel
-from copytrade_core.model.units import MONEY_SCALE, Money, Ppm
-from copytrade_core.session.leads import LeadPlan
+from copytrade_core.model.units import Money, Ppm, money_from_decimal
+from copytrade_core.session.leads import LeadPlan, plan_digest
 
 ACCOUNT = "paper"
-CANARY_EQUITY = Money(30 * MONEY_SCALE)
-CANARY_TARGET = Money(25 * MONEY_SCALE)
-"""The equity less the daily loss. The specification's 30 would end a canary with its first loss: capital is unlevered,
-and a trade of 30 is more than what is left."""
-CANARY_CAPS = Caps(
-    notional_gross_max=CANARY_EQUITY,
-    notional_one_side_max=CANARY_EQUITY,
-    notional_correlated_max=CANARY_EQUITY,
-    daily_loss_max=Money(5 * MONEY_SCALE),
-    orders_per_hour_max=20,
-    source_age_s_max=600,
-    mark_age_s_max=600,
-    entry_drift_ppm_max=Ppm(10_000),
-)
-"""The specification's caps of a paper canary; ages are two bars of five minutes."""
-CANARY_COSTS = CostModel(
-    taker_fee=Ppm(500),
-    maker_fee=Ppm(500),
-    slippage=Ppm(425),
-    source="specification of the paper canary: 0.05 % a side and 4.25 bp slippage; not calibrated by fills of ours",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaperPlan:
     """One paper session's assumptions.
 
-    `strategy` is the policy's name in the settings; `delay_ms` our measured time from sending to being executable;
+    `strategy` is the policy's name in the settings, `judged` that policy as gates judge it and `policy` as it trades
+    here, with the session's own target; `delay_ms` our measured time from sending to being executable;
     `archive_delay_s` the time from a lead's event to our knowing of it, for episodes that only later history shows;
     `status_every_ms` how often a status is written by the session's clock.
 
@@ -52,6 +34,7 @@ class PaperPlan:
 
     leads: tuple[LeadPlan, ...]
     strategy: str
+    judged: PolicySpec
     policy: PolicySpec
     account: str
     equity: Money
@@ -74,17 +57,37 @@ class PaperPlan:
         """The session's lead as one word: the lead itself, or all of them joined."""
         return "+".join(sorted(lead.lead_id for lead in self.leads))
 
+    @property
+    def policy_digest(self) -> str:
+        """Which policy a session of this plan is evidence of: the judged one, and how this plan derives what it trades.
 
-def canary_plan(settings: Settings, strategy: str, policy: PolicySpec, *leads: LeadPlan) -> PaperPlan:
-    """The paper canary of the specification: 30 USDT, its caps and its costs; trades of 25."""
+        Another target, cap or cost, or other limits of a lead, make it another experiment.
+        """
+        return digest_of(
+            {
+                "judged": digest_of(self.judged),
+                "traded": plan_digest(self.policy, self.leads),
+                "equity": self.equity,
+                "caps": self.caps,
+                "costs": self.costs,
+            }
+        )
+
+
+def canary_plan(
+    settings: Settings, money: CanaryMoney, strategy: str, policy: PolicySpec, *leads: LeadPlan
+) -> PaperPlan:
+    """The paper canary of a policy: its own capital, caps and costs, and trades of its own target."""
+    target = money_from_decimal(money.target_usdt)
     return PaperPlan(
         leads=leads,
         strategy=strategy,
-        policy=replace(policy, sizing=replace(policy.sizing, target_notional=CANARY_TARGET)),
+        judged=policy,
+        policy=replace(policy, sizing=replace(policy.sizing, target_notional=target)),
         account=ACCOUNT,
-        equity=CANARY_EQUITY,
-        caps=CANARY_CAPS,
-        costs=CANARY_COSTS,
+        equity=money_from_decimal(money.equity_usdt),
+        caps=canary_caps(money),
+        costs=canary_costs(money),
         market_fill=settings.replay.market_fill,
         rung_fill=settings.replay.rung_fill,
         delay_ms=0,
@@ -97,7 +100,7 @@ def replay_plan(settings: Settings, strategy: str, policy: PolicySpec, *leads: L
     """The assumptions of the settings' replay, so that paper and replay can be compared; caps as wide as its equity."""
     spec = replay_spec(settings, lead_margin_balance=None)
     caps = replace(
-        CANARY_CAPS,
+        canary_caps(settings.canary),
         notional_gross_max=spec.initial_equity,
         notional_one_side_max=spec.initial_equity,
         notional_correlated_max=spec.initial_equity,
@@ -106,7 +109,7 @@ def replay_plan(settings: Settings, strategy: str, policy: PolicySpec, *leads: L
         entry_drift_ppm_max=Ppm(1_000_000),
     )
     return replace(
-        canary_plan(settings, strategy, policy, *leads),
+        canary_plan(settings, settings.canary, strategy, policy, *leads),
         policy=policy,
         equity=spec.initial_equity,
         caps=caps,
