@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -177,7 +178,9 @@ class Runtime:
     def slipped(self, *, signed_bps: float) -> None:
         """A fill with its observation."""
         made = self.fill(kind=IntentKind.ADD)
-        fill = {"fill": self.orders, "client_order_id": made.client_order_id, "market": BTC, "side": "long", "buys": 1}
+        with closing(sqlite3.connect(self.folder / "session.sqlite")) as connection:
+            (number,) = connection.execute("SELECT max(number) FROM fills").fetchone()
+        fill = {"fill": number, "client_order_id": made.client_order_id, "market": BTC, "side": "long", "buys": 1}
         price = {"expected": 100_000, "filled": 100_250, "quantity": 10, "signed_bps": signed_bps}
         self.insert("slippage_observations", {"at_ms": self.now_ms, **fill, **price})
 

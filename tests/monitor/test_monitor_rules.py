@@ -1,9 +1,9 @@
-"""Each fault, planted in a real runtime directory, is told once, ends, and is told again when it comes back."""
+"""What the rules say in doubtful cases; that each fault is told once and anew is test_monitor_acceptance's."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,6 @@ from pydantic import SecretStr
 from copytrade_core.edges.alerts import AlertChannel
 from copytrade_core.edges.monitor_pass import Monitor
 from copytrade_core.model.alert import AlertKind
-from copytrade_core.model.intent import IntentKind
 from copytrade_core.model.order_row import OrderState
 from copytrade_core.monitor.finding import Rule
 from copytrade_core.monitor.incidents import Delivery, IncidentState
@@ -53,19 +52,6 @@ def watching(runtime: Runtime, services: AlertServices) -> Monitor:
 Change = Callable[[Runtime], object]
 
 
-def nothing(_: Runtime) -> None:
-    """What happened is over by itself."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
-    """How a fault comes into a directory and how it goes; `also` are rules that rightly speak of it too."""
-
-    plant: Change
-    mend: Change = nothing
-    also: frozenset[Rule] = field(default_factory=frozenset)
-
-
 def status(**changes: object) -> Change:
     def write(runtime: Runtime) -> None:
         runtime.status |= changes
@@ -73,26 +59,8 @@ def status(**changes: object) -> Change:
     return write
 
 
-def no_status(runtime: Runtime) -> None:
-    runtime.writes_status = False
-    runtime.status_file.unlink(missing_ok=True)
-
-
-def stale_status(runtime: Runtime) -> None:
-    runtime.writes_status = False
-    runtime.write_status(written_at=iso(runtime.now_ms - 181_000))
-
-
-def status_again(runtime: Runtime) -> None:
-    runtime.writes_status = True
-
-
 def process_gone(runtime: Runtime) -> None:
     runtime.write_lock(pid=dead_pid(), boot=runtime.status["boot_id"])
-
-
-def process_back(runtime: Runtime) -> None:
-    runtime.write_lock(pid=runtime.status["pid"], boot=runtime.status["boot_id"])
 
 
 def unknown_for_long(runtime: Runtime) -> None:
@@ -100,34 +68,14 @@ def unknown_for_long(runtime: Runtime) -> None:
     runtime.keep(replace(row, sent_at_ms=runtime.now_ms - 61_000))
 
 
-def all_found(runtime: Runtime) -> None:
-    for row in runtime.journal.load().rows:
-        if not row.state.is_final:
-            runtime.keep(replace(row, state=OrderState.CANCELLED))
-
-
 def five_rejects(runtime: Runtime) -> None:
     for number in range(5):
         runtime.order(OrderState.JOURNALLED, OrderState.REJECTED, leg=f"leg{number}")
 
 
-def four_attempts(runtime: Runtime) -> None:
-    for _ in range(3):
-        runtime.order(OrderState.JOURNALLED, OrderState.REJECTED, kind=IntentKind.CLOSE, leg="all")
-    runtime.order(OrderState.JOURNALLED, OrderState.FILLED, kind=IntentKind.CLOSE, leg="all")
-
-
-def lead_closed(runtime: Runtime) -> None:
-    runtime.status["positions"] = [runtime.position(source_state="closed")]
-
-
 def two_opens(runtime: Runtime) -> None:
     runtime.fill()
     runtime.fill()
-
-
-def bad_match(runtime: Runtime) -> None:
-    runtime.source_closed(entry_deviation_ratio=0.5)
 
 
 def slipped(runtime: Runtime) -> None:
@@ -140,135 +88,6 @@ def slipped_alert(runtime: Runtime) -> None:
 
 def loss(value: float) -> Change:
     return status(limits=[{"name": "daily_loss", "value": value, "limit": 5.0, "unit": "usdt"}])
-
-
-def deadline_soon(runtime: Runtime) -> None:
-    runtime.status |= {"deadline_at": iso(runtime.now_ms + 600_000), "positions": [runtime.position()]}
-
-
-def deadline_moved(runtime: Runtime) -> None:
-    runtime.status |= {"deadline_at": iso(runtime.now_ms + 30 * DAY_MS), "positions": []}
-
-
-def journal_torn(runtime: Runtime) -> None:
-    runtime.journal.close()
-    path = runtime.folder / "session.sqlite"
-    path.rename(runtime.folder / "kept")
-    path.write_bytes(b"SQLite format 3\0" + b"torn" * 1000)
-    for name in ("session.sqlite-wal", "session.sqlite-shm"):
-        (runtime.folder / name).unlink(missing_ok=True)
-
-
-def journal_back(runtime: Runtime) -> None:
-    (runtime.folder / "kept").rename(runtime.folder / "session.sqlite")
-
-
-FILLED = frozenset({Rule.ORDER_FILLED})
-FAULTS: dict[Rule, Fault] = {
-    Rule.STATUS_MISSING: Fault(plant=no_status, mend=status_again),
-    Rule.STATUS_STALE: Fault(plant=stale_status, mend=status_again),
-    Rule.PROCESS_MISSING: Fault(plant=process_gone, mend=process_back),
-    Rule.CONTROL_ACTIVE: Fault(
-        plant=lambda runtime: (runtime.folder / "KILL").touch(), mend=lambda runtime: (runtime.folder / "KILL").unlink()
-    ),
-    Rule.EXCHANGE_MISMATCH: Fault(plant=status(account="another"), mend=status(account="canary")),
-    Rule.POSITION_MISMATCH: Fault(plant=lambda runtime: runtime.alert(AlertKind.LEDGER_MISMATCH)),
-    Rule.NOTIONAL_MISMATCH: Fault(
-        plant=lambda runtime: runtime.hold(quantity=10), mend=lambda runtime: runtime.hold(quantity=0)
-    ),
-    Rule.UNKNOWN_ORDER: Fault(plant=unknown_for_long, mend=all_found),
-    Rule.REJECTED_CLUSTER: Fault(plant=five_rejects),
-    Rule.REPEATED_ATTEMPTS: Fault(plant=four_attempts),
-    Rule.MISSED_CLOSE: Fault(plant=lead_closed, mend=status(positions=[])),
-    Rule.DUPLICATE_ENTRY: Fault(plant=two_opens, also=FILLED),
-    Rule.SOURCE_STALE: Fault(
-        plant=status(input_ages_s={"source": 301.0, "mark": 1.0}),
-        mend=status(input_ages_s={"source": 1.0, "mark": 1.0}),
-    ),
-    Rule.SOURCE_HISTORY_MISMATCH: Fault(plant=bad_match),
-    Rule.BACKOFF_ACTIVE: Fault(
-        plant=lambda runtime: runtime.status.update(backoff={"failures": 3, "until": iso(runtime.now_ms + DAY_MS)}),
-        mend=status(backoff={"failures": 0, "until": None}),
-    ),
-    Rule.SLIPPAGE_BREACH: Fault(plant=slipped, also=FILLED),
-    Rule.LOSS_LIMIT_NEAR: Fault(plant=loss(4.2), mend=loss(1.0)),
-    Rule.LOSS_LIMIT_HIT: Fault(plant=loss(5.0), mend=loss(1.0)),
-    Rule.DEADLINE_NEAR: Fault(plant=deadline_soon, mend=deadline_moved),
-    Rule.ORDER_FILLED: Fault(plant=lambda runtime: runtime.fill(kind=IntentKind.ADD)),
-    Rule.JOURNAL_UNREADABLE: Fault(plant=journal_torn, mend=journal_back),
-    Rule.SESSION_ALERT: Fault(plant=lambda runtime: runtime.alert(AlertKind.AUTHENTICATION, "account")),
-    Rule.SESSION_FAILED: Fault(plant=status(ended="error", last_error="out of luck"), mend=status(ended=None)),
-}
-AGAIN_IS_ANOTHER = {Rule.ORDER_FILLED, Rule.UNKNOWN_ORDER}
-"""Their subject is one order, which happens once: the next one is an incident of its own."""
-
-
-def told(services: AlertServices) -> list[str]:
-    """The rules of every message that arrived, in order."""
-    lines = [line for each in services.taken for line in each["message"].splitlines()]
-    return [line.split()[1].rpartition("-")[0] for line in lines if line.startswith(("CRITICAL", "WARNING", "INFO"))]
-
-
-def test_every_rule_has_a_fault() -> None:
-    assert set(FAULTS) == set(Rule)
-
-
-@pytest.mark.parametrize("rule", Rule)
-def test_a_planted_fault_is_told_once_ends_and_is_told_again(rule, runtime, services) -> None:
-    fault, monitor = FAULTS[rule], watching(runtime, services)
-    assert runtime.look(monitor).active == ()
-
-    fault.plant(runtime)
-    opened = {each.rule for each in runtime.look(monitor).opened}
-    assert rule in opened
-    assert opened <= {rule, *fault.also}
-    first = told(services)
-    assert first.count(rule.value) == len(first) - sum(first.count(each.value) for each in fault.also) == 1
-
-    for _ in range(3):
-        runtime.later(10)
-        assert runtime.look(monitor).opened == ()
-    assert told(services) == first
-
-    fault.mend(runtime)
-    runtime.later(3_700)
-    runtime.look(monitor)
-    runtime.later(130)
-    over = runtime.look(monitor)
-    assert over.active == ()
-    assert told(services) == first
-
-    if rule is Rule.JOURNAL_UNREADABLE:
-        journal_torn(runtime)
-    else:
-        fault.plant(runtime)
-    again = runtime.look(monitor)
-    assert rule in {each.rule for each in again.opened}
-    assert told(services).count(rule.value) == 2 * first.count(rule.value)
-    if rule not in AGAIN_IS_ANOTHER:
-        assert {each.subject for each in again.opened if each.rule is rule} == {
-            each.subject for each in over.resolved if each.rule is rule
-        }
-
-
-@pytest.mark.parametrize("rule", Rule)
-def test_history_that_was_declared_as_seen_is_never_told_and_new_of_its_kind_is(rule, runtime, services) -> None:
-    fault, monitor = FAULTS[rule], watching(runtime, services)
-    fault.plant(runtime)
-    runtime.look(monitor, as_baseline=True)
-    for _ in range(2):
-        runtime.later(30)
-        assert runtime.look(monitor).opened == ()
-    fault.mend(runtime)
-    runtime.later(3_700)
-    runtime.look(monitor)
-    runtime.later(130)
-    assert runtime.look(monitor).active == ()
-    assert services.taken == []
-
-    fault.plant(runtime)
-    assert rule in {each.rule for each in runtime.look(monitor).opened}
-    assert told(services).count(rule.value) >= 1
 
 
 def test_a_well_session_is_silent_for_a_day(runtime, services) -> None:
