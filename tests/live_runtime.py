@@ -61,7 +61,8 @@ def hold_on_paper(folder: Path, project_root: Path) -> None:
                  (("base_url", standin.base_url), ("request_interval_s", 0), ("attempts_max", 1))}  # fmt: skip
         place = open_workplace(load_settings(file=config, overrides={**quick, "data_dir": str(work / "data")}))
         _ = poll_lead(place, LEAD)
-        canary = canary_plan(place.settings, "follow", load_policies(place.settings)["follow"], plain_lead(LEAD))
+        policy = load_policies(place.settings)["follow"]
+        canary = canary_plan(place.settings, place.settings.canary, "follow", policy, plain_lead(LEAD))
         canary = replace(canary, caps=replace(canary.caps, entry_drift_ppm_max=Ppm(900_000)))
         session = threading.Thread(
             target=run_live_paper_session,
