@@ -103,6 +103,17 @@ def daily_lead_lists(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     return dg.RunRequest(partition_key=f"{context.scheduled_execution_time:%Y-%m-%d}", tags={"step": "leads"})
 
 
+@dg.schedule(
+    job=derive_lead,
+    cron_schedule="0 2 * * *",
+    description="Replays, reports and judges every lead again, daily: new bars count, and old evidence expires.",
+)
+def daily_reports(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
+    """One run per lead, after the day's bars; asks no source."""
+    for lead_id in _keys(context.instance, LEADS.name):
+        yield dg.RunRequest(partition_key=lead_id, run_config=WITHOUT_POLL, tags={"lead": lead_id, "step": "replay"})
+
+
 @dg.sensor(
     job=derive_lead,
     required_resource_keys={PLACE},
@@ -149,5 +160,5 @@ def missing_bars(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest 
         )
 
 
-SCHEDULES = [hourly_poll, daily_bars, daily_lead_lists]
+SCHEDULES = [hourly_poll, daily_bars, daily_lead_lists, daily_reports]
 SENSORS = [new_pages, missing_bars]

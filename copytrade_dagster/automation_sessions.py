@@ -11,28 +11,19 @@ from dagster._core.storage.tags import MAX_RUNTIME_SECONDS_TAG
 
 from copytrade_core.edges.settings import load_settings
 from copytrade_core.edges.stages.canary_place import live_folder, runtime_folders, standing_of
-from copytrade_core.edges.stages.canary_start import PAPER, NotNow, Start, wanted_session
+from copytrade_core.edges.stages.canary_start import PAPER, NotNow, Start, next_session, not_yet
 from copytrade_core.edges.stages.workplace import Workplace
 from copytrade_core.model.digest import digest_of
 from copytrade_core.model.errors import CopytradeError
 from copytrade_dagster.partitions import LEADS
 from copytrade_dagster.resources import PLACE
+from copytrade_dagster.session_runs import LEAD_TAG, PARTITION_LEAD, SESSION_TAG, STRATEGY_TAG, attempt, busy
 
-SESSION_TAG, LEAD_TAG = "copytrade/session", "lead"
-PARTITION_LEAD = "dagster/partition/lead"
-"""Set by Dagster on every run of a two-dimensional partition."""
-ATTEMPTS_MAX = 3
-"""Runs of one session: a killed one is gone on with, one that keeps failing waits for a person."""
 SLACK_S = 900
 """Beyond the deadline: exits of what is still held, and the start of the process."""
 SESSION_S_MAX = 86_400 + SLACK_S
-UNFINISHED = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
+LIVE = {"ops": {"paper_session": {"config": {"live": True}}}}
+"""Asked for before midnight and started after it, a session must not become one of a past day."""
 
 paper_canary = dg.define_asset_job(
     "paper_canary",
@@ -80,57 +71,54 @@ def _leads(instance: dg.DagsterInstance) -> list[str]:
 )
 def paper_canary_sensor(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
     """Never while a control is set or a session of the lead runs; a killed session is gone on with."""
-    place, reasons = _place(context), list[str]()
+    place, requests, reasons = _place(context), list[dg.RunRequest](), list[str]()
     for lead_id in _leads(context.instance):
         try:
-            asked = _session_request(context, place, lead_id)
+            asked = _session_request(context.instance, place, lead_id)
         except CopytradeError as error:
             asked = str(error)
         if isinstance(asked, str):
             reasons.append(f"{lead_id}: {asked}")
         else:
-            yield asked
-    if reasons or not _leads(context.instance):
+            requests.append(asked)
+    # A tick either asks or says why not: what it says beside requests goes to its log.
+    yield from requests
+    if not requests:
         yield dg.SkipReason("; ".join(reasons) or "No lead is tracked.")
+    elif reasons:
+        context.log.info("not started: %s", "; ".join(reasons))
 
 
-def _session_request(context: dg.SensorEvaluationContext, place: Workplace, lead_id: str) -> dg.RunRequest | str:
-    if busy := _busy(context.instance, place, lead_id):
-        return busy
-    wanted = wanted_session(place, lead_id)
+def _session_request(instance: dg.DagsterInstance, place: Workplace, lead_id: str) -> dg.RunRequest | str:
+    """What costs little is asked first: gates read all evidence of a lead, and most ticks end before them."""
+    standing = standing_of(live_folder(place.settings, lead_id, PAPER))
+    if why := busy(instance, paper_canary.name, lead_id, standing, now=place.now()):
+        return why
+    wanted = next_session(place, lead_id)
     if isinstance(wanted, NotNow):
         return wanted.why
-    earlier = context.instance.get_runs(dg.RunsFilter(tags={SESSION_TAG: wanted.key}))
-    if not earlier:
-        return _request(wanted, lead_id, attempt=1)
-    newest = earlier[0].status
-    if newest is not dg.DagsterRunStatus.FAILURE:
-        return f"the session of this day and source was run ({newest.value.lower()})"
-    if len(earlier) >= ATTEMPTS_MAX:
-        return f"{len(earlier)} runs of this session failed; look at them, then start it yourself"
-    return _request(wanted, lead_id, attempt=len(earlier) + 1)
+    number = attempt(instance, wanted.key, standing)
+    if isinstance(number, str):
+        return number
+    if (barred := not_yet(place, lead_id)) is not None:
+        return barred.why
+    return _request(place, wanted, lead_id, number)
 
 
-def _request(wanted: Start, lead_id: str, *, attempt: int) -> dg.RunRequest:
+def _request(place: Workplace, wanted: Start, lead_id: str, number: int) -> dg.RunRequest:
     """A run key counts for ever, so another attempt says which one it is."""
+    settings = place.settings
     return dg.RunRequest(
-        run_key=wanted.key if attempt == 1 else f"{wanted.key}:{attempt}",
+        run_key=wanted.key if number == 1 else f"{wanted.key}:{number}",
         partition_key=dg.MultiPartitionKey({"day": wanted.day, "lead": lead_id}),
-        tags={SESSION_TAG: wanted.key, LEAD_TAG: lead_id},
+        run_config=LIVE,
+        tags={
+            SESSION_TAG: wanted.key,
+            LEAD_TAG: lead_id,
+            STRATEGY_TAG: settings.main_policy,
+            MAX_RUNTIME_SECONDS_TAG: str(settings.canary.deadline_s + SLACK_S),
+        },
     )
-
-
-def _busy(instance: dg.DagsterInstance, place: Workplace, lead_id: str) -> str | None:
-    """Why no session may start: one runs. A run whose process is gone is failed here, so that another goes on."""
-    standing = standing_of(live_folder(place.settings, lead_id, PAPER))
-    if standing.is_alive:
-        return "its session runs"
-    filters = dg.RunsFilter(job_name=paper_canary.name, tags={PARTITION_LEAD: lead_id}, statuses=UNFINISHED)
-    for run in instance.get_runs(filters):
-        if not (standing.is_gone and standing.run_id == run.run_id):
-            return f"run {run.run_id} has not finished"
-        instance.report_run_failed(run, "The session's process is gone; the next run goes on where it was.")
-    return None
 
 
 @dg.sensor(
@@ -170,27 +158,41 @@ def monitor_sensor(context: dg.SensorEvaluationContext) -> Iterator[dg.RunReques
 )
 def session_ended(context: dg.RunStatusSensorContext) -> dg.RunRequest | dg.SkipReason:
     """Once per run."""
-    return _follow(context, "gather")
+    lead_id = _lead_of(context)
+    return _nobodys(context) if lead_id is None else _follow(context, lead_id, gather_canary.name, "paper")
 
 
 @dg.run_failure_sensor(
     monitored_jobs=[paper_canary, shadow_canary],
-    request_job=monitor_lead,
+    request_jobs=[monitor_lead, gather_canary],
     minimum_interval_seconds=30,
-    description="A session's run that failed becomes an incident: the monitor looks at once and tells a person.",
+    description="A session's run that failed becomes an incident, told at once; what it stored is gathered for gates.",
 )
-def session_failed(context: dg.RunFailureSensorContext) -> dg.RunRequest | dg.SkipReason:
-    """Once per run."""
-    return _follow(context, "failed")
-
-
-def _follow(context: dg.RunStatusSensorContext, why: str) -> dg.RunRequest | dg.SkipReason:
-    run = context.dagster_run
-    lead_id = run.tags.get(PARTITION_LEAD)
+def session_failed(context: dg.RunFailureSensorContext) -> dg.SensorResult | dg.SkipReason:
+    """Once per run. A session with a broken check is a failed run, and the gates must hear of it."""
+    lead_id = _lead_of(context)
     if lead_id is None:
-        return dg.SkipReason(f"Run {run.run_id} is of no lead.")
+        return _nobodys(context)
+    requests = [_follow(context, lead_id, monitor_lead.name, "monitor")]
+    if context.dagster_run.job_name == paper_canary.name:
+        requests.append(_follow(context, lead_id, gather_canary.name, "paper"))
+    return dg.SensorResult(run_requests=requests)
+
+
+def _lead_of(context: dg.RunStatusSensorContext) -> str | None:
+    return context.dagster_run.tags.get(PARTITION_LEAD)
+
+
+def _nobodys(context: dg.RunStatusSensorContext) -> dg.SkipReason:
+    return dg.SkipReason(f"Run {context.dagster_run.run_id} is of no lead.")
+
+
+def _follow(context: dg.RunStatusSensorContext, lead_id: str, job_name: str, step: str) -> dg.RunRequest:
     return dg.RunRequest(
-        run_key=f"{why}:{run.run_id}", partition_key=lead_id, tags={LEAD_TAG: lead_id, "step": "monitor"}
+        run_key=f"{job_name}:{context.dagster_run.run_id}",
+        job_name=job_name,
+        partition_key=lead_id,
+        tags={LEAD_TAG: lead_id, "step": step},
     )
 
 

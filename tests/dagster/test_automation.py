@@ -11,6 +11,7 @@ from copytrade_dagster.automation import (
     WITHOUT_POLL,
     daily_bars,
     daily_lead_lists,
+    daily_reports,
     hourly_poll,
     missing_bars,
     new_pages,
@@ -108,3 +109,5 @@ def test_every_tracked_lead_is_polled_hourly_and_lists_are_read_daily(instance, 
     assert [one.partition_key for one in ticked(hourly_poll, context)] == [project.lead]
     assert ticked(daily_lead_lists, context).partition_key == "2026-02-09"
     assert hourly_poll.cron_schedule == "0 * * * *"
+    (report,) = ticked(daily_reports, context)
+    assert (report.partition_key, report.run_config) == (project.lead, WITHOUT_POLL), "judged again, nobody asked"

@@ -9,6 +9,7 @@ from typing import Any
 import dagster as dg
 import pytest
 from dagster._core.definitions.partitions.context import partition_loading_context
+from dagster._core.storage.tags import MAX_RUNTIME_SECONDS_TAG
 from dagster._core.test_utils import create_run_for_test
 
 from copytrade_core.edges.control_files import Control, clear_control, set_control
@@ -17,15 +18,17 @@ from copytrade_core.edges.stages.canary_place import live_folder, standing_of
 from copytrade_core.edges.stages.canary_start import NotNow, Start, wanted_session
 from copytrade_core.edges.stages.workplace import open_workplace, utc_now
 from copytrade_dagster.automation_sessions import (
-    ATTEMPTS_MAX,
-    PARTITION_LEAD,
-    SESSION_TAG,
+    SLACK_S,
     monitor_sensor,
     paper_canary,
     paper_canary_sensor,
     regular_look,
+    session_ended,
+    session_failed,
+    shadow_canary,
 )
 from copytrade_dagster.definitions import defs
+from copytrade_dagster.session_runs import ATTEMPTS_MAX, LOST_AFTER, PARTITION_LEAD, SESSION_TAG
 
 pytestmark = pytest.mark.filterwarnings("ignore:Non-compliant tag keys:DeprecationWarning")
 NOW = utc_now()
@@ -50,6 +53,11 @@ def ran(instance, project, key, status):
     """A run of the session as the instance remembers it."""
     tags = {SESSION_TAG: key, PARTITION_LEAD: project.lead}
     return create_run_for_test(instance, job_name=paper_canary.name, status=status, tags=tags)
+
+
+def sessions(instance):
+    """How the runs of sessions stand; the run that derived the lead is none."""
+    return [run.status for run in instance.get_runs(dg.RunsFilter(job_name=paper_canary.name))]
 
 
 @pytest.fixture
@@ -140,6 +148,93 @@ def test_a_failed_run_is_tried_again_under_a_key_that_says_so_and_nothing_else_i
     assert [one.run_key for one in requests] == ([] if attempt is None else [f"{wanted.key}:{attempt}"])
 
 
+def test_a_session_that_is_over_is_not_run_again_because_a_check_of_it_failed(project, instance, folder):
+    place = project.place()
+    wanted = wanted_session(place, project.lead)
+    assert isinstance(wanted, Start)
+    run = ran(instance, project, wanted.key, dg.DagsterRunStatus.FAILURE)
+    leave_status(folder, run_id=run.run_id, ended="deadline")
+    tick = asked(paper_canary_sensor, place, instance)
+    assert not tick.run_requests
+    assert run.run_id in tick.skip_message
+    leave_status(folder, run_id=run.run_id, ended="error")
+    assert [one.run_key for one in asked(paper_canary_sensor, place, instance).run_requests] == [f"{wanted.key}:2"]
+
+
+@pytest.mark.parametrize(("ended", "goes_on"), [("hot_stop", True), ("kill", True), ("deadline", False)])
+def test_what_a_control_ended_goes_on_once_a_person_takes_the_control_back(project, instance, folder, ended, goes_on):
+    place = project.place()
+    wanted = wanted_session(place, project.lead)
+    assert isinstance(wanted, Start)
+    run = ran(instance, project, wanted.key, dg.DagsterRunStatus.SUCCESS)
+    leave_status(folder, run_id=run.run_id, ended=ended)
+    set_control(folder, Control.HOT_STOP, who="test", why="to see", at_ms=0)
+    assert not asked(paper_canary_sensor, place, instance).run_requests
+    clear_control(folder, Control.HOT_STOP)
+    requests = asked(paper_canary_sensor, place, instance).run_requests
+    assert [one.run_key for one in requests] == ([f"{wanted.key}:2"] if goes_on else [])
+
+
+@pytest.mark.usefixtures("folder")
+def test_one_lead_that_must_wait_keeps_no_other_from_its_session(project, instance):
+    instance.add_dynamic_partitions("lead", ["1", "9"])
+    (request,) = asked(paper_canary_sensor, project.place(), instance).run_requests
+    assert request.partition_key.endswith(project.lead)
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_run_says_whose_it_is_ends_by_its_deadline_and_never_becomes_one_of_a_past_day(project, instance):
+    place = project.place()
+    (request,) = asked(paper_canary_sensor, place, instance).run_requests
+    assert request.tags["lead"] == project.lead
+    assert request.tags["strategy"] == "short"
+    assert paper_canary.tags["step"] == "session"
+    assert int(request.tags[MAX_RUNTIME_SECONDS_TAG]) == place.settings.canary.deadline_s + SLACK_S
+    assert request.run_config == {"ops": {"paper_session": {"config": {"live": True}}}}
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_run_that_died_before_its_session_began_keeps_the_lead_waiting_for_minutes_not_for_a_day(project, instance):
+    place = project.place()
+    wanted = wanted_session(place, project.lead)
+    assert isinstance(wanted, Start)
+    run = ran(instance, project, wanted.key, dg.DagsterRunStatus.STARTING)
+    instance.report_dagster_event(begun(run), run_id=run.run_id)
+    tick = asked(paper_canary_sensor, place, instance)
+    assert run.run_id in tick.skip_message, "it may be importing"
+    later = open_workplace(place.settings, now=lambda: utc_now() + LOST_AFTER + timedelta(seconds=5))
+    (request,) = asked(paper_canary_sensor, later, instance).run_requests
+    assert request.run_key.endswith(":2") or f"{later.now():%d}" != wanted.day[-2:]
+    assert sessions(instance) == [dg.DagsterRunStatus.FAILURE]
+
+
+def begun(run):
+    return dg.DagsterEvent(event_type_value=dg.DagsterEventType.RUN_START.value, job_name=run.job_name)
+
+
+def followed(sensor, instance, run, event_type):
+    """What a sensor on runs asks for after a run."""
+    event = dg.DagsterEvent(event_type_value=event_type.value, job_name=run.job_name)
+    context = dg.build_run_status_sensor_context(
+        sensor_name=sensor.name, dagster_instance=instance, dagster_run=run, dagster_event=event
+    )
+    asked_for = sensor(context.for_run_failure() if sensor is session_failed else context)
+    requests = asked_for.run_requests if isinstance(asked_for, dg.SensorResult) else [asked_for]
+    return [(one.job_name, one.partition_key, one.run_key) for one in requests]
+
+
+def test_a_session_that_ended_is_gathered_and_one_that_failed_is_looked_at_too(project, instance):
+    run = ran(instance, project, "key", dg.DagsterRunStatus.SUCCESS)
+    done = followed(session_ended, instance, run, dg.DagsterEventType.RUN_SUCCESS)
+    assert done == [("gather_canary", project.lead, f"gather_canary:{run.run_id}")]
+    failed = followed(session_failed, instance, run, dg.DagsterEventType.RUN_FAILURE)
+    assert [(job, lead) for job, lead, _ in failed] == [("monitor_lead", project.lead), ("gather_canary", project.lead)]
+    tags = {PARTITION_LEAD: project.lead}
+    shadow = create_run_for_test(instance, job_name=shadow_canary.name, tags=tags)
+    (only,) = followed(session_failed, instance, shadow, dg.DagsterEventType.RUN_FAILURE)
+    assert only[:2] == ("monitor_lead", project.lead)
+
+
 def test_a_run_whose_process_is_gone_is_failed_and_gone_on_with(project, instance, folder):
     place = project.place()
     wanted = wanted_session(place, project.lead)
@@ -152,8 +247,7 @@ def test_a_run_whose_process_is_gone_is_failed_and_gone_on_with(project, instanc
     assert standing_of(folder).is_gone
     (request,) = asked(paper_canary_sensor, place, instance).run_requests
     assert request.run_key == f"{wanted.key}:2"
-    sessions = instance.get_runs(dg.RunsFilter(job_name=paper_canary.name))
-    assert [one.status for one in sessions] == [dg.DagsterRunStatus.FAILURE]
+    assert sessions(instance) == [dg.DagsterRunStatus.FAILURE]
 
 
 def test_beside_a_session_that_lives_nothing_starts_whoever_started_it(project, instance, folder):

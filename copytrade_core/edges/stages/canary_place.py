@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
@@ -27,20 +28,22 @@ class _Status(msgspec.Struct, frozen=True):
     run_id: str
     ended: str | None
     policy_digest: str | None = None
+    wall_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionStanding:
     """How the session of one runtime directory stands.
 
-    `run_id` is the run that wrote its status last (None: no readable status), `policy_digest` what it traded and
-    `ended` how it ended. `is_alive` says whether the process that holds its lease lives (None: this machine cannot
-    tell); `controls` are those set now.
+    `run_id` is the run that wrote its status last (None: no readable status), `policy_digest` what it traded,
+    `written_at` when it wrote, by the clock on the wall, and `ended` how it ended. `is_alive` says whether the process
+    that holds its lease lives (None: this machine cannot tell); `controls` are those set now.
     """
 
     folder: Path
     run_id: str | None
     policy_digest: str | None
+    written_at: datetime | None
     ended: str | None
     is_alive: bool | None
     controls: tuple[str, ...]
@@ -90,6 +93,7 @@ def standing_of(folder: Path) -> SessionStanding:
         folder=folder,
         run_id=None if status is None else status.run_id,
         policy_digest=None if status is None else status.policy_digest,
+        written_at=None if status is None else status.wall_at,
         ended=None if status is None else status.ended,
         is_alive=session_process(folder / SESSION_FILE).is_alive,
         controls=tuple(control.value for control in Control if os.path.lexists(folder / control.value)),

@@ -38,11 +38,19 @@ class NotNow:
 def wanted_session(place: Workplace, lead_id: str) -> Start | NotNow:
     """A session begins when the replay gates pass and no control is set; another day or source makes another one.
 
-    What the lead holds and held is its `episodes`: polls that show the same positions at other prices change nothing.
-
     Raises:
         BadConfig: settings, policy or contract cannot be read.
         StoreFault: the store cannot be read.
+    """
+    coming = next_session(place, lead_id)
+    return coming if isinstance(coming, NotNow) else not_yet(place, lead_id) or coming
+
+
+def next_session(place: Workplace, lead_id: str) -> Start | NotNow:
+    """Which session it would be; costs milliseconds, since gates are not asked here.
+
+    What the lead holds and held is its `episodes`: polls that show the same positions at other prices change nothing.
+    Errors as `wanted_session`.
     """
     standing = standing_of(live_folder(place.settings, lead_id, PAPER))
     if standing.controls:
@@ -50,9 +58,6 @@ def wanted_session(place: Workplace, lead_id: str) -> Start | NotNow:
     episodes = place.lake.head("episodes", lead_id)
     if episodes is None:
         return NotNow(why="nothing is known of its positions yet")
-    unmet = _unmet(place, lead_id)
-    if unmet:
-        return NotNow(why=f"the replay gates do not pass: {', '.join(unmet)}")
     day = place.now().strftime("%Y-%m-%d")
     policy = canary_policy_digest(place, lead_id)
     if standing.policy_digest not in {None, policy}:
@@ -64,11 +69,15 @@ def wanted_session(place: Workplace, lead_id: str) -> Start | NotNow:
     return Start(key=f"{lead_id}:{digest[:DIGEST_SHOWN]}", day=day)
 
 
-def _unmet(place: Workplace, lead_id: str) -> list[str]:
-    """Gates up to the replay step that do not pass now."""
+def not_yet(place: Workplace, lead_id: str) -> NotNow | None:
+    """Which gates up to the replay step do not pass now, None where all do; reads all evidence of the lead.
+
+    Errors as `wanted_session`.
+    """
     required = place.contract().required[Step.REPLAYED]
     try:
         results = gate_results(place, lead_id)
     except NotStored:
-        return ["no evidence is stored"]
-    return [gate.value for gate in required if gate not in results or results[gate].verdict is not GateVerdict.PASS]
+        return NotNow(why="the replay gates do not pass: no evidence is stored")
+    unmet = [gate.value for gate in required if gate not in results or results[gate].verdict is not GateVerdict.PASS]
+    return NotNow(why=f"the replay gates do not pass: {', '.join(unmet)}") if unmet else None

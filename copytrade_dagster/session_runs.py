@@ -1,0 +1,76 @@
+"""What an instance remembers of a lead's sessions: whether one still runs, and which attempt a new run would be.
+
+Whether a session is wanted at all is decided in `edges.stages.canary_start`.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+
+from copytrade_core.edges.stages.canary_place import SessionStanding
+
+SESSION_TAG, LEAD_TAG, STRATEGY_TAG = "copytrade/session", "lead", "strategy"
+PARTITION_LEAD = "dagster/partition/lead"
+"""Set by Dagster on every run of a two-dimensional partition."""
+ATTEMPTS_MAX = 3
+"""Failed runs of one session: a killed one is gone on with, one that keeps failing waits for a person."""
+LOST_AFTER = timedelta(minutes=10)
+"""A run without a session's process is importing, or checks and compares what the session left: seconds, a minute."""
+ERROR = "error"
+TAKEN_BACK = ("hot_stop", "kill")
+"""A session that a control ended is wanted again once a person has taken the control back."""
+UNFINISHED = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+
+
+def busy(
+    instance: dg.DagsterInstance, job_name: str, lead_id: str, standing: SessionStanding, *, now: datetime
+) -> str | None:
+    """Why no session may start: one runs. A run whose process is gone is failed here, so that another goes on."""
+    if standing.is_alive:
+        return "its session runs"
+    filters = dg.RunsFilter(job_name=job_name, tags={PARTITION_LEAD: lead_id}, statuses=UNFINISHED)
+    for record in instance.get_run_records(filters):
+        run = record.dagster_run
+        if not _is_lost(record, standing, now):
+            return f"run {run.run_id} has not finished"
+        instance.report_run_failed(run, "The session's process is gone; the next run goes on where it was.")
+    return None
+
+
+def _is_lost(record: dg.RunRecord, standing: SessionStanding, now: datetime) -> bool:
+    """Nobody watches a local run's process, so a killed one would be "started" until its limit, for a day."""
+    run = record.dagster_run
+    is_its = standing.run_id == run.run_id
+    if is_its and standing.is_gone:
+        return True
+    if run.status is not dg.DagsterRunStatus.STARTED or standing.is_alive is not False or record.start_time is None:
+        return False
+    heard = datetime.fromtimestamp(record.start_time, tz=UTC)
+    if is_its and standing.written_at is not None:
+        heard = max(heard, standing.written_at)
+    return now - heard > LOST_AFTER
+
+
+def attempt(instance: dg.DagsterInstance, key: str, standing: SessionStanding) -> int | str:
+    """Which run of a session the next one would be, or why there is none: only what broke off is gone on with."""
+    earlier = instance.get_runs(dg.RunsFilter(tags={SESSION_TAG: key}))
+    if not earlier:
+        return 1
+    newest = earlier[0]
+    ended = standing.ended if standing.run_id == newest.run_id else None
+    if newest.status is dg.DagsterRunStatus.SUCCESS and ended in TAKEN_BACK:
+        return len(earlier) + 1
+    if newest.status is not dg.DagsterRunStatus.FAILURE:
+        return f"the session of this day and source was run ({newest.status.value.lower()})"
+    if ended not in (None, ERROR):
+        return f"its session is over ({ended}), but a check or the comparison failed; look at run {newest.run_id}"
+    failed = sum(run.status is dg.DagsterRunStatus.FAILURE for run in earlier)
+    if failed >= ATTEMPTS_MAX:
+        return f"{failed} runs of this session failed; look at them, then start it yourself"
+    return len(earlier) + 1
