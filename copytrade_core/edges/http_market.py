@@ -39,7 +39,12 @@ from copytrade_core.edges.market_answers import (
     server_time_ms_of,
 )
 from copytrade_core.edges.market_joined import joined_bars, joined_funding
-from copytrade_core.edges.market_snapshot import best_quotes_of, mark_prices_of
+from copytrade_core.edges.market_snapshot import (
+    FundingPayment,
+    best_quotes_of,
+    funding_payments_of,
+    mark_prices_of,
+)
 from copytrade_core.model.bar import BarSeries, FundingSeries, Int64s, PriceOrigin
 from copytrade_core.model.errors import CopytradeError, Where
 from copytrade_core.model.instrument import Market, symbol_of_market
@@ -190,6 +195,14 @@ class FuturesMarket:
         """Mark prices and funding of every market, in one request."""
         path = "/fapi/v1/premiumIndex"
         return mark_prices_of(self._get(path, {}).body, _where(path))
+
+    def settled_funding(self, market: str, *, start_ms: int, end_ms: int) -> tuple[FundingPayment, ...]:
+        """The first payments (1000 at the most) that were due in `[start_ms, end_ms)`, with the marks they were on."""
+        # Payments are recorded milliseconds after they are due: one more minute at the end, and none before the start.
+        span = {"startTime": str(start_ms), "endTime": str(end_ms + 60_000), "limit": str(FUNDING_PAGE_ROWS)}
+        answer = self._get(FUNDING_PATH, {"symbol": symbol_of_market(market), **span})
+        rows = funding_payments_of(answer.body, _where(FUNDING_PATH), Market(market))
+        return tuple(row for row in rows if start_ms <= row.time_ms < end_ms)
 
     def trading_rules(self) -> PublishedRules:
         """Trading rules of every linear perpetual, as of the exchange's clock."""

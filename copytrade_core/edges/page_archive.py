@@ -88,7 +88,7 @@ class PageArchive:
         folder = self._folder(page.lead_id, page.endpoint)
         body = folder / "bodies" / page.sha256
         line = msgspec.json.encode(_observation(page))
-        with self._locked(folder):
+        with store_faults(folder, "write to"), self._locked(folder):
             is_new = not body.exists()
             if is_new:
                 write_whole(body, page.body, tmp=self.root / ".tmp")

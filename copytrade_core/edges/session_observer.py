@@ -137,6 +137,11 @@ class _ObservedFeed(Feed):
     def poll(self) -> PollNow:
         return self._feed.poll
 
+    @property
+    @override
+    def fault(self) -> str | None:
+        return self._feed.fault
+
     @override
     def source_state(self, episode_id: str) -> EpisodeState:
         return self._feed.source_state(episode_id)

@@ -70,6 +70,11 @@ class CanarySection(CanaryMoney):
 
     poll_every_s: float = Field(gt=0, description="Seconds between two polls of a lead.")
     price_every_s: float = Field(gt=0, description="Seconds between two readings of prices.")
+    delay_ms: int = Field(
+        ge=0,
+        le=60_000,
+        description="From sending an order to its being executable at a venue; live paper fills wait so.",
+    )
     deadline_s: int = Field(gt=0, description="A session runs this long at most; it ends at midnight UTC anyway.")
 
     @override

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from copytrade_core.edges.runtime_stamp import SCHEMA_VERSION, stamp_of
 from copytrade_core.model.instrument import Instrument
 from copytrade_core.model.units import MONEY_SCALE, money_to_decimal
-from copytrade_core.session.status import LimitState, LimitUnit, PositionState, SessionMode, SessionStatus
+from copytrade_core.session.status import LeadPoll, LimitState, LimitUnit, PositionState, SessionMode, SessionStatus
 
 Document = dict[str, object]
 
@@ -77,11 +77,29 @@ def _doubts(status: SessionStatus) -> Document:
             "ok": poll.ok,
             "at": None if poll.at_ms is None else instant(poll.at_ms),
             "reading": poll.reading,
+            "price_latency_s": _seconds(poll.price_latency_ms),
+            "seen_after_s": _seconds(poll.seen_after_ms),
+            "leads": [_lead(each, status.at_ms) for each in poll.leads],
         },
         "alerts": [
             {"kind": each.kind.value, "subject": each.subject, "at": instant(each.at_ms), "what": each.what}
             for each in status.alerts
         ],
+    }
+
+
+def _lead(poll: LeadPoll, at_ms: int) -> Document:
+    """One lead's newest poll, how old its last information is, and its back-off."""
+    informed_ms = poll.informed_at_ms
+    return {
+        "lead": poll.lead_id,
+        "ok": poll.ok,
+        "at": None if poll.at_ms is None else instant(poll.at_ms),
+        "reading": poll.reading,
+        "age_s": None if informed_ms is None else _seconds(max(0, at_ms - informed_ms)),
+        "latency_s": _seconds(poll.latency_ms),
+        "failures": poll.failures,
+        "next_at": None if poll.next_at_ms is None else instant(poll.next_at_ms),
     }
 
 

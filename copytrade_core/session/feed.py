@@ -97,6 +97,11 @@ class Feed(Protocol):
         """The newest poll of the source."""
         ...
 
+    @property
+    def fault(self) -> str | None:
+        """Why nothing may open on what it tells; None while nothing speaks against it."""
+        return None
+
     def source_state(self, episode_id: str) -> EpisodeState:
         """The lead's side of an episode."""
         ...

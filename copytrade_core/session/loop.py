@@ -106,7 +106,7 @@ class Session:
             ended = self._run()
         except CopytradeError as error:
             self._fault = str(error)
-            self._show(self.status(ended=Ended.ERROR))
+            self._show(self._status(self._now_ms, ended=Ended.ERROR))
             raise
         last = self.status(ended=ended)
         self._show(last)
@@ -114,13 +114,17 @@ class Session:
 
     def status(self, *, ended: Ended | None = None) -> SessionStatus:
         """How it stands now."""
+        return self._status(max(self._now_ms, self._clock.now_ms()), ended=ended)
+
+    def _status(self, at_ms: int, *, ended: Ended | None) -> SessionStatus:
+        """At the last time that was good: a clock that went back cannot be asked how a session ended."""
         return standing(
             facts=self._facts,
             trading=self._trading,
             runner=self._runner,
             feed=self._feed,
             controls=self._panel.read(),
-            at_ms=max(self._now_ms, self._clock.now_ms()),
+            at_ms=at_ms,
             ended=ended,
             error=self._fault,
         )
@@ -132,6 +136,12 @@ class Session:
         except StoreFault as error:
             self._fault = f"the status cannot be written: {error.what}"
             self._panel.stop_new_orders(self._fault)
+
+    def _heed_feed(self) -> None:
+        """What may not be traded on opens nothing more, until a person has looked."""
+        if (fault := self._feed.fault) is not None and fault != self._fault:
+            self._fault = fault
+            self._panel.stop_new_orders(fault)
 
     # -- the loop ---------------------------------------------------------------------------------------------------
 
@@ -147,7 +157,9 @@ class Session:
                 _ = self._clock.wait_until_ms(wake_ms, self._is_disturbed)
                 now_ms = self._tick()
             if due_ms is not None and due_ms <= now_ms and self._asked_to_end_now() is None:
-                for step in self._feed.read(now_ms, self._working()).steps:
+                reading = self._feed.read(now_ms, self._working())
+                self._heed_feed()
+                for step in reading.steps:
                     self._ears.hear(step)
             self._ears.settle()
             self._look_after(now_ms)

@@ -111,12 +111,37 @@ class BackoffNow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LeadPoll:
+    """The newest poll of one lead: whether it said what is held, when it was asked, and its reading in a word.
+
+    `informed_at_ms` is when a poll last said it; `latency_ms` what the newest answer took; `failures` counts polls
+    without an answer in a row, after which the next one, at `next_at_ms`, comes later.
+    """
+
+    lead_id: str
+    ok: bool
+    at_ms: int | None
+    reading: str
+    informed_at_ms: int | None
+    latency_ms: int | None
+    failures: int
+    next_at_ms: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PollNow:
-    """The newest poll of the source: whether it said what is held, when, and its reading in a word."""
+    """The newest poll of the source: whether it said what is held, when, and its reading in a word.
+
+    A live feed adds each lead, what reading prices took, and how long after the lead's opening its positions were first
+    seen (the median of those whose opening is known by now).
+    """
 
     ok: bool
     at_ms: int | None
     reading: str
+    leads: tuple[LeadPoll, ...] = ()
+    price_latency_ms: int | None = None
+    seen_after_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

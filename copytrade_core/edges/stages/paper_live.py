@@ -13,10 +13,12 @@ from pathlib import Path
 
 from copytrade_core.edges.archived_polls import polled_events
 from copytrade_core.edges.http_market import FuturesMarket
-from copytrade_core.edges.intervals import epoch_ms, interval_ms_of
+from copytrade_core.edges.intervals import epoch_ms, instant, interval_ms_of
 from copytrade_core.edges.live_feed import LiveFeed
 from copytrade_core.edges.live_polling import LivePolling
+from copytrade_core.edges.live_quotes import LiveQuotes
 from copytrade_core.edges.live_watch import LiveWatch
+from copytrade_core.edges.session_db import SessionDb
 from copytrade_core.edges.session_lease import SessionLease
 from copytrade_core.edges.stages.episodes import RULES
 from copytrade_core.edges.stages.instruments import exchange_of, trading_rules
@@ -24,14 +26,15 @@ from copytrade_core.edges.stages.paper import PaperDesk, PaperOutcome, identity_
 from copytrade_core.edges.stages.paper_plan import PaperPlan
 from copytrade_core.edges.stages.sources import source_client
 from copytrade_core.edges.stages.workplace import Workplace
-from copytrade_core.edges.wall_clock import WallClock
+from copytrade_core.edges.wall_clock import STEP_BACK_MS, WallClock
 from copytrade_core.model.bar import BarSeries
-from copytrade_core.model.errors import BadConfig, CopytradeError, NotStored, Where
+from copytrade_core.model.errors import BadConfig, BadInput, CopytradeError, NotStored, Where
 from copytrade_core.model.fill import FillModel
-from copytrade_core.model.instrument import Instrument
+from copytrade_core.model.instrument import Instrument, Market
 from copytrade_core.model.source import ClosedPosition, Endpoint, LeadId
 from copytrade_core.session.loop import LoopSettings
 from copytrade_core.session.shadow import ShadowAt, in_shadow
+from copytrade_core.session.snapshot import decode_state
 from copytrade_core.session.status import SessionFacts, SessionMode
 from copytrade_core.sources.envelope import is_success
 from copytrade_core.sources.normalise_history import normalise_history
@@ -72,14 +75,20 @@ def run_live_paper_session(
         BadConfig: no market of the leads has trading rules.
         BadInput: the folder is of another session, or the machine's clock went back.
     """
-    plan = replace(plan, market_fill=FillModel.QUOTE_SNAPSHOT, status_every_ms=LIVE_STATUS_EVERY_MS)
+    plan = replace(
+        plan,
+        market_fill=FillModel.QUOTE_SNAPSHOT,
+        delay_ms=place.settings.canary.delay_ms,
+        status_every_ms=LIVE_STATUS_EVERY_MS,
+    )
     clock = WallClock()
     facts = in_shadow(_facts(plan, run_id, clock.now_ms(), deadline_s), shadow)
     with _only_one(place, plan, facts.mode), opened_journal(folder, facts) as journal:
         leads = tuple(LeadId(lead.lead_id) for lead in plan.leads)
         history = {lead: _history(place, lead) for lead in leads}
-        instruments = _instruments(place, plan, [row for rows in history.values() for row in rows])
         runs = {lead: polled_events(place.archive, lead, history[lead], rules=RULES) for lead in leads}
+        _refuse_the_future(runs, clock.now_ms())
+        instruments = _instruments(place, plan, runs, [row for rows in history.values() for row in rows])
         market = exchange_of(place)
         polling = LivePolling(
             leads=leads,
@@ -89,7 +98,7 @@ def run_live_paper_session(
             price_every_s=price_every_s,
             now=place.now,
         )
-        feed = _feed(runs, polling, instruments, _recent_bars(place, market, instruments), clock)
+        feed = _feed(runs, polling, instruments, _recent_bars(place, market, instruments), journal, clock)
         polling.start()
         try:
             desk = PaperDesk(place=place, plan=plan, folder=folder, facts=facts, journal=journal, shadow=shadow)
@@ -146,13 +155,32 @@ def _history(place: Workplace, lead: LeadId) -> tuple[ClosedPosition, ...]:
     return closed_positions(normalise_history(sorted(pages, key=lambda page: page.received_at)).positions)
 
 
-def _instruments(place: Workplace, plan: PaperPlan, history: Sequence[ClosedPosition]) -> dict[str, Instrument]:
-    """Rules of every market that a lead ever traded or that is allowed by name, where there are rules.
+def _refuse_the_future(runs: Mapping[LeadId, PollRuns], now_ms: int) -> None:
+    """Answers from the future would look fresh for ever, and the next polls older than they.
+
+    Raises:
+        BadInput: the archive has one; the machine's clock went back since.
+    """
+    for lead, each in runs.items():
+        newest = each.ledger.last_poll_at
+        if newest is not None and epoch_ms(newest) > now_ms + STEP_BACK_MS:
+            raise BadInput(
+                f"the clock stands at {instant(now_ms)}, before an archived poll of lead {lead} at {newest}",
+                where=Where(field="clock"),
+                next_step="Correct the machine's clock; the session goes on once it is past that moment",
+            )
+
+
+def _instruments(
+    place: Workplace, plan: PaperPlan, runs: Mapping[LeadId, PollRuns], history: Sequence[ClosedPosition]
+) -> dict[str, Instrument]:
+    """Rules of every market that a lead was ever seen in or that is allowed by name, where there are rules.
 
     Raises:
         BadConfig: there is none.
     """
     wanted = {str(row.market) for row in history}
+    wanted.update(str(event.episode.market) for each in runs.values() for event in each.events)
     wanted.update(str(market) for lead in plan.leads for market in lead.allowed or ())
     found: dict[str, Instrument] = {}
     for market in sorted(wanted):
@@ -191,18 +219,31 @@ def _feed(
     polling: LivePolling,
     instruments: Mapping[str, Instrument],
     bars: Mapping[str, BarSeries],
+    journal: SessionDb,
     clock: WallClock,
 ) -> LiveFeed:
     watch = LiveWatch(bars)
     for lead, each in runs.items():
         if each.ledger.last_informed_at is not None:
             watch.informed(lead, epoch_ms(each.ledger.last_informed_at))
+    ((begun_ms,),) = journal.ask("SELECT min(started_at_ms) FROM runs")
     return LiveFeed(
         runs=runs,
-        arrived=polling.arrived,
-        want_history=polling.want_history,
-        want_prices=polling.want_prices,
-        instruments=instruments,
+        asking=polling,
+        quotes=LiveQuotes(instruments, watch),
         watch=watch,
+        held_since_ms=_held_since(journal),
+        begun_ms=begun_ms,
         now_ms=clock.now_ms,
     )
+
+
+def _held_since(journal: SessionDb) -> Mapping[Market, int]:
+    """Markets in which the session held something when it ended, and the oldest opening in each."""
+    body = journal.load().state
+    if body is None:
+        return {}
+    since: dict[Market, int] = {}
+    for held in decode_state(body).book.holdings.values():
+        since[held.market] = min(held.opened_at_ms, since.get(held.market, held.opened_at_ms))
+    return since
