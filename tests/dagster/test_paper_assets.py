@@ -55,6 +55,28 @@ def test_a_past_day_is_a_session_told_from_the_archive_that_keeps_every_check(pr
     assert materialised.metadata["digest"].value == stored.digest
 
 
+def test_the_page_of_a_session_shows_its_equity_fills_and_refusals_and_that_of_its_parity_every_cause(
+    project, instance, session_run
+):
+    assert session_run.success
+    (shown,) = session_run.asset_materializations_for_node("paper_session")
+    equity = shown.metadata["equity"].value
+    assert equity.startswith("![Equity of the session at marks: 30.00 to ")
+    assert "data:image/svg+xml;base64," in equity
+    fills = shown.metadata["posted_fills"].value.splitlines()
+    record = load_session(project.place(), f"{DAY}|{project.lead}")
+    assert len(fills) == 2 + len(record.fills)
+    assert "BTC/USDT" in fills[2]
+    assert shown.metadata["checks"].value.count("| holds |") == len(SESSION_CHECKS)
+    compared = run_assets(
+        instance, project, "paper_parity", key=dg.MultiPartitionKey({"day": DAY, "lead": project.lead})
+    )
+    (parity,) = compared.asset_materializations_for_node("paper_parity")
+    columns, _, *rows = parity.metadata["intents"].value.splitlines()
+    assert "because of (bps)" in columns
+    assert len(rows) == parity.metadata["intents_compared"].value
+
+
 def test_archived_sessions_are_gathered_and_never_count_as_canary_evidence(project, instance, session_run):
     gathered = run_assets(instance, project, "paper_record", key=project.lead)
     checks = {one.check_name: one for one in gathered.get_asset_check_evaluations()}

@@ -1,40 +1,70 @@
-"""Sessions as tables of a materialisation. Imported where it runs."""
+"""Sessions as tables and pictures of a materialisation. Imported where it runs."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 import dagster as dg
 
-from copytrade_core.edges.stages.canary_store import PARITY, RECORD, Gathered, load_session
+from copytrade_core.edges.session_equity import session_equity
+from copytrade_core.edges.stages.canary_store import RECORD, SESSION, Gathered, load_session
+from copytrade_core.edges.stages.canary_summary import session_row
 from copytrade_core.edges.stages.workplace import Workplace
 from copytrade_core.evidence.session_checks import check_session
-from copytrade_dagster.tables import table
+from copytrade_core.model.session_record import SessionRecord
+from copytrade_core.model.units import money_to_float
+from copytrade_dagster.tables import line_plot, table
 
 ROWS_MAX = 200
 """Rows that a page of the UI still shows at once; the document has all."""
 
 
 def session_tables(place: Workplace, key: str) -> Mapping[str, dg.MetadataValue]:
-    """Fills, checks and refusals of one session."""
-    record = load_session(place, key)
-    fills = [
-        (fill.at_ms, fill.episode_id, "entry" if fill.is_entry else "exit", fill.side.value, f"{fill.notional / 1e8:g}")
-        for fill in record.fills[-ROWS_MAX:]
-    ]
+    """Equity, fills, checks and refusals of one session."""
+    record, head = load_session(place, key), place.lake.require(SESSION, key)
+    curve = session_equity(place.settings.data_dir / str(head.metadata["folder"]), record.run_ids)
     checks = [(one.name, "holds" if one.holds else "broken", one.says) for one in check_session(record)]
     return {
-        "fills": table(("at_ms", "episode", "kind", "side", "notional_usdt"), fills),
-        "session_checks": table(("check", "answer", "why"), checks),
-        "refused_entries": table(("reason", "count"), sorted(record.refused.items())),
+        "equity": line_plot("Equity of the session at marks", "USDT", [usdt for _, usdt in curve]),
+        "posted_fills": _fills(record),
+        "checks": table(("check", "answer", "why"), checks),
+        "refused": table(("entries refused because of", "count"), sorted(record.refused.items())),
     }
 
 
+def _fills(record: SessionRecord) -> dg.MarkdownMetadataValue:
+    """The narrow columns first: a page shows no more than it is wide."""
+    rows = [
+        (
+            f"{datetime.fromtimestamp(fill.at_ms / 1000, tz=UTC):%m-%d %H:%M:%S}",
+            f"{'enters' if fill.is_entry else 'leaves'} {fill.side.value}",
+            fill.market.partition(":")[0],
+            f"{money_to_float(fill.notional):.2f}",
+            f"{money_to_float(fill.fee):.4f}",
+            fill.episode_id.rpartition("|")[2],
+        )
+        for fill in record.fills[-ROWS_MAX:]
+    ]
+    return table(("UTC", "fill", "market", "USDT", "fee USDT", "episode"), rows)
+
+
 def parity_table(place: Workplace, key: str) -> dg.MarkdownMetadataValue:
-    """One row per intent, as the document has them."""
-    document = place.lake.document_as(PARITY, key, dict[str, object])
-    rows = document.get("rows")
-    assert isinstance(rows, list), "a parity document has rows"
-    columns = list(rows[0]) if rows else ["intent"]
-    return table(columns, [[row[name] for name in columns] for row in rows[:ROWS_MAX]])
+    """One row per intent: both prices, the difference, and what it is made of."""
+    parity = session_row(place, key)["parity"]
+    assert isinstance(parity, dict), "a session that was compared has its comparison"
+    rows = [
+        (
+            line["intent"],
+            line["market"].partition(":")[0],
+            line["replay_price"],
+            line["paper_price"],
+            f"{line['total_bps']:.2f}",
+            ", ".join(f"{name} {bps:.2f}" for name, bps in line["causes_bps"].items()) or "–",
+            line["episode"],
+        )
+        for line in parity["rows"][:ROWS_MAX]
+    ]
+    columns = ("intent", "market", "replay", "paper", "paper worse by bps", "because of (bps)", "episode")
+    return table(columns, rows)
 
 
 def record_table(place: Workplace, lead_id: str) -> dg.MarkdownMetadataValue:
