@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from copytrade_core.edges.settings import Settings
     from copytrade_core.monitor.incidents import Incident
 
-COLUMNS = ("incident", "severity", "state", "told", "seen", "what", "what to do")
+COLUMNS = ("incident", "severity", "state", "since", "what", "what to do")
+STYLES = {"critical": "bold red", "warning": "yellow", "info": "dim"}
+TOLD = {"none": "not told", "pending": "not told yet", "sent": "told"}
 Directory = Annotated[Path, typer.Argument(metavar="DIR", help="The session's runtime directory.")]
 Once = Annotated[bool, typer.Option("--once", help="Look once; exit code 1 when something needs a person.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Look once and print; nothing is written, sent or stopped.")]
@@ -190,25 +192,29 @@ def incident_row(incident: Incident) -> dict[str, object]:
 
 def draw_pass(to: Console, found: MonitorPass) -> None:
     """One pass for people: what is active, and what was said to whom."""
+    from rich.text import Text
+
+    from copytrade_core.cli.status_screen import lasting
     from copytrade_core.monitor.message import utc
     from copytrade_core.monitor.rules import RULES
 
     rows = [
         (
             each.incident_id,
-            each.severity.value,
-            each.state.value,
-            each.delivery.value,
-            each.count,
+            Text(each.severity.value, style=STYLES[each.severity.value]),
+            f"{each.state.value}, {TOLD[each.delivery.value]}",
+            f"{lasting(max(0, found.at_ms - each.first_at_ms) / 1000)} ago",
             _what(each),
             RULES[each.rule].do,
         )
         for each in sorted(found.active, key=lambda each: (each.severity.rank, each.number))
     ]
-    if rows:
-        table(to, COLUMNS, rows, title=found.session, right=("seen",))
     opened, resolved, at = len(found.opened), len(found.resolved), utc(found.at_ms)
-    say(f"{at}: {len(rows)} active incidents, {opened} new, {resolved} over ({found.session})", to=to)
+    urgent = len(found.unacknowledged)
+    needs = "nothing needs a person" if not urgent else f"{urgent} {'needs' if urgent == 1 else 'need'} a person"
+    say(f"{needs}: {len(rows)} active incidents, {opened} new, {resolved} over ({found.session}, {at})", to=to)
+    if rows:
+        table(to, COLUMNS, rows, title=None, right=())
     if found.blind:
         say(f"not judged now: {', '.join(found.blind)}", to=to)
     if found.stopped:
@@ -218,7 +224,7 @@ def draw_pass(to: Console, found: MonitorPass) -> None:
 
 def _what(incident: Incident) -> str:
     numbers = ", ".join(f"{name} {value}" for name, value in incident.numbers)
-    return f"{incident.subject}: {incident.what}" + (f" ({numbers})" if numbers else "")
+    return f"{incident.what}" + (f" ({numbers})" if numbers else "") + f" · {incident.subject}"
 
 
 def _draw_message(to: Console, found: MonitorPass) -> None:

@@ -19,7 +19,7 @@ WIDE = 110
 BAR = 20
 NEAR, FULL = 0.8, 1.0
 STYLES = {
-    "running": "bold green",
+    "running": "bold cyan",
     "ended": "bold",
     "stale": "bold yellow",
     "gone": "bold red",
@@ -40,22 +40,31 @@ UNITS = {"usdt": " USDT", "seconds": " s"}
 
 def screen(look: RuntimeLook, *, width: int) -> RenderableType:
     """The whole screen."""
-    parts: list[RenderableType] = [_head(look)]
-    parts.extend(_controls(look))
     status = look.status
+    parts: list[RenderableType] = [_verdict(look)]
+    if status is not None:
+        parts.append(_conclusion(look, status))
+    parts.append(_head(look))
+    parts.extend(_controls(look))
     if status is not None:
         parts.append(_money(status))
         parts.append(_limits(status.limits))
-        parts.append(_positions(status.positions, is_wide=width >= WIDE))
+        parts.append(_positions(look, status.positions, is_wide=width >= WIDE))
         parts.extend(_doubts(look, status))
     return Group(*parts)
 
 
-def _head(look: RuntimeLook) -> Text:
+def _verdict(look: RuntimeLook) -> Text:
+    """How far the rest can be believed."""
     word, status = look.standing.value, look.status
+    failed = status is not None and status.ended == "error"
+    text = Text(f"● {word}", style=STYLES["gone" if failed else word])
+    return text.append(f"  {look.fault or ('by an error' if failed else WORDS[word])}", style="not bold dim")
+
+
+def _head(look: RuntimeLook) -> Text:
+    status = look.status
     text = Text()
-    text.append(f"● {word}", style=STYLES[word])
-    text.append(f"  {look.fault or WORDS[word]}\n", style="dim")
     text.append(f"{look.folder}\n", style="dim")
     if status is None:
         return text
@@ -80,6 +89,41 @@ def _deadline(look: RuntimeLook, status: StatusLines) -> Text:
     return Text(f"deadline in {lasting(left_s)}", style="yellow" if left_s < 900 else "")
 
 
+def _conclusion(look: RuntimeLook, status: StatusLines) -> Text:
+    """What to conclude before any number is read."""
+    found = list(_to_look_at(status))
+    if found:
+        return Text(f"look at  {'; '.join(found)}", style="bold yellow")
+    nothing = "nothing opens while a control is set" if look.controls and status.ended is None else "nothing"
+    return Text(f"look at  {nothing}", style="dim")
+
+
+def _to_look_at(status: StatusLines) -> Iterator[str]:
+    shares = {each.name.replace("_", " "): _share(each) for each in status.limits}
+    yield from (f"{name} is at its limit" for name, share in shares.items() if share is not None and share >= FULL)
+    yield from (f"{name} is unknown" for name, share in shares.items() if share is None)
+    left = sum(each.source_state == "closed" for each in status.positions)
+    counts = {
+        "unknown order": len(status.unknown_orders),
+        "position that the lead has closed": left,
+        "alert": len(status.alerts),
+    }
+    yield from (f"{count} {name}{'s' if count > 1 else ''}" for name, count in counts.items() if count)
+    if status.backoff.until is not None:
+        yield "entries wait after failures"
+    if not status.last_poll.ok:
+        yield "the last poll failed"
+    if status.last_error is not None:
+        yield "an error"
+
+
+def _share(limit: LimitLine) -> float | None:
+    """How much of a limit is used; None while that is not known."""
+    if limit.value is None:
+        return None
+    return max(0.0, limit.value / limit.limit) if limit.limit else FULL * (limit.value > 0)
+
+
 def _controls(look: RuntimeLook) -> Iterator[Text]:
     if not look.controls:
         yield Text("controls  none set", style="dim")
@@ -96,10 +140,10 @@ def _controls(look: RuntimeLook) -> Iterator[Text]:
 
 def _money(status: StatusLines) -> Text:
     text = Text("\nequity ")
-    text.append(f"{_amount(status.equity_usdt)} USDT", style="bold")
-    text.append(f"   cash {_amount(status.cash_usdt)}   today ")
+    text.append(f"{float(status.equity_usdt):,.4f} USDT", style="bold")
+    text.append(f"   cash {float(status.cash_usdt):,.4f} USDT   today ")
     text.append_text(_signed(status.day_result_usdt))
-    return text
+    return text.append(" USDT")
 
 
 def _limits(limits: list[LimitLine]) -> Table:
@@ -107,28 +151,33 @@ def _limits(limits: list[LimitLine]) -> Table:
     for justify in ("left", "left", "right", "left"):
         table.add_column(justify="right" if justify == "right" else "left", no_wrap=True)
     for each in limits:
-        share = None if each.value is None or not each.limit else max(0.0, each.value / each.limit)
+        share = _share(each)
         value = "unknown" if each.value is None else f"{each.value:,.6g}"
-        table.add_row(each.name.replace("_", " "), bar(share), value, f"of {each.limit:,.6g}{UNITS.get(each.unit, '')}")
+        word = "" if share is None or share < NEAR else "  full" if share >= FULL else "  near"
+        limit = f"of {each.limit:,.6g}{UNITS.get(each.unit, '')}{word}"
+        table.add_row(each.name.replace("_", " "), bar(share), value, limit)
     return table
 
 
 def bar(share: float | None) -> Text:
-    """A share as a bar: full and red at its limit, yellow near it; a row of dots where it is not known."""
+    """A share as a bar: full and red at its limit, yellow near it; a row of dots where it is not known.
+
+    Cyan, yellow and red are told apart by colour-blind eyes too, and the words beside the bar say the same.
+    """
     if share is None:
         return Text("·" * BAR, style="yellow")
     filled = min(BAR, round(share * BAR))
-    style = "red" if share >= FULL else "yellow" if share >= NEAR else "green"
+    style = "red" if share >= FULL else "yellow" if share >= NEAR else "cyan"
     text = Text("█" * filled, style=style)
     return text.append("░" * (BAR - filled), style="dim")
 
 
-def _positions(positions: list[PositionLine], *, is_wide: bool) -> RenderableType:
+def _positions(look: RuntimeLook, positions: list[PositionLine], *, is_wide: bool) -> RenderableType:
     if not positions:
         return Text("\nno open position", style="dim")
     table = Table(title="\nopen positions", title_justify="left", title_style="bold", box=None, pad_edge=False)
-    narrow = ("market", "side", "quantity", "entry", "mark", "unrealised", "source")
-    columns = (*narrow[:5], "notional", *narrow[5:], "since") if is_wide else narrow
+    narrow = ("market", "side", "quantity", "entry", "mark", "unrealised", "lead", "held for")
+    columns = (*narrow[:5], "notional", *narrow[5:]) if is_wide else narrow
     for name in columns:
         is_number = name in ("quantity", "entry", "mark", "notional", "unrealised")
         table.add_column(name, justify="right" if is_number else "left", overflow="fold")
@@ -143,20 +192,21 @@ def _positions(positions: list[PositionLine], *, is_wide: bool) -> RenderableTyp
             "unrealised": Text("unknown", style="yellow")
             if each.unrealised_usdt is None
             else _signed(each.unrealised_usdt),
-            "source": Text(each.source_state, style="" if each.source_state == "open" else "yellow"),
-            "since": shown_at(each.opened_at),
+            "lead": Text(each.source_state, style="" if each.source_state == "open" else "yellow"),
+            "held for": lasting(_since_s(look, each.opened_at)),
         }
         table.add_row(*(cells[name] for name in columns))
     return table
 
 
 def _doubts(look: RuntimeLook, status: StatusLines) -> Iterator[Text]:
-    counters = ", ".join(f"{name} {count}" for name, count in status.counters.items())
-    yield Text(f"\norders  {status.working_orders} working, {len(status.unknown_orders)} unknown · {counters}")
+    words = {"orders": "sent", "fills": "filled", "refused": "refused", "rejected": "rejected"}
+    so_far = ", ".join(f"{count} {words.get(name, name)}" for name, count in status.counters.items())
+    yield Text(f"\norders  {status.working_orders} working, {len(status.unknown_orders)} unknown · so far {so_far}")
     for each in status.unknown_orders[:SHOWN]:
-        yield Text(
-            f"  unknown {each.client_order_id} {each.market} since {shown_at(each.since)}: {each.why}", style="red"
-        )
+        age = lasting(_since_s(look, each.since))
+        market = each.market.partition(":")[0]
+        yield Text(f"  unknown {each.client_order_id} {market} for {age}: {each.why}", style="red")
     backoff = status.backoff
     if backoff.until is not None or backoff.failures:
         until = "" if backoff.until is None else f", no entry until {shown_at(backoff.until)}"
@@ -165,20 +215,29 @@ def _doubts(look: RuntimeLook, status: StatusLines) -> Iterator[Text]:
         f"{name} {'never seen' if age is None else lasting(age) + ' old'}" for name, age in status.input_ages_s.items()
     )
     poll = status.last_poll
-    polled = "never" if poll.at is None else shown_at(poll.at)
+    polled = "never" if poll.at is None else f"{shown_at(poll.at)}, {lasting(_since_s(look, poll.at))} ago"
     yield Text(f"inputs  {ages}")
     yield Text(f"last poll  {polled}: {poll.reading}", style="" if poll.ok else "yellow")
     for alert in status.alerts[-SHOWN:]:
-        yield Text(f"alert  {alert.kind} {alert.subject}: {alert.what}", style="yellow")
+        ago = lasting(_since_s(look, alert.at))
+        yield Text(f"alert  {alert.kind} {alert.subject}, {ago} ago: {alert.what}", style="yellow")
     if status.last_error is not None:
         yield Text(f"last error  {status.last_error}", style="bold red")
     code = status.versions.get("code", "unknown")
     yield Text(f"code {code} · pid {status.pid}{'' if look.is_alive is not False else ' (gone)'}", style="dim")
 
 
+def _since_s(look: RuntimeLook, instant: datetime) -> float:
+    """How long ago by the session's clock, which goes on after its last status unless it is virtual or has ended."""
+    status = look.status
+    assert status is not None, "only a status has instants"
+    goes_on = not look.is_virtual and status.ended is None
+    return max(0.0, (status.written_at - instant).total_seconds() + (look.age_s or 0 if goes_on else 0))
+
+
 def _signed(amount: str) -> Text:
     value = float(amount)
-    return Text(f"{value:+,.4f}", style="red" if value < 0 else "green" if value > 0 else "")
+    return Text(f"{value:+,.4f}", style="red" if value < 0 else "cyan" if value > 0 else "")
 
 
 def _amount(text: str) -> str:
