@@ -34,6 +34,7 @@ EQUITY_FILE = "live_equity.csv"
 CANDLES_FILE = "live_candles.csv"
 EVENTS_CSV, EVENTS_JSONL = "live_chart_events.csv", "live_chart_events.jsonl"
 SHADOW_FILE = "shadow_orders.jsonl"
+LOOKS_FILE = "shadow_looks.jsonl"
 SESSION_FILE = "session.sqlite"
 
 EQUITY_COLUMNS = ("at", "cash_usdt", "equity_usdt", "day_result_usdt", "positions_count", "gross_notional_usdt")
@@ -79,6 +80,7 @@ class RuntimeFiles(StatusSink, RestartSink):
         self._events_csv = RowFile(folder / EVENTS_CSV, header=_header(EVENT_COLUMNS))
         self._events = RowFile(folder / EVENTS_JSONL)
         self._shadow = RowFile(folder / SHADOW_FILE)
+        self._looks = RowFile(folder / LOOKS_FILE)
         self._telemetry = RowFile(folder / f"run_telemetry_{facts.run_id}.jsonl")
         self._waiting: dict[RowFile, list[bytes]] = {}
 
@@ -166,6 +168,14 @@ class RuntimeFiles(StatusSink, RestartSink):
             StoreFault: it cannot be written.
         """
         self._shadow.append([self._line(row)])
+
+    def shadow_look(self, row: Mapping[str, object]) -> None:
+        """What a shadow session saw of the venue's account; durable on return.
+
+        Raises:
+            StoreFault: it cannot be written.
+        """
+        self._looks.append([self._line(row)])
 
     def flush(self) -> None:
         """Write every row that waits.

@@ -21,10 +21,10 @@ from copytrade_core.edges.settings_canary import CanarySection
 from copytrade_core.edges.settings_file import ConfigFile, find_config_file, read_config_file
 from copytrade_core.edges.settings_monitor import AlertsSection, LevelsSection, MonitorSection
 from copytrade_core.edges.settings_origin import Layer, Leaves, config_error, environment_leaves, leaves_of, nested
-from copytrade_core.edges.settings_url import checked_base_url
+from copytrade_core.edges.settings_url import checked_base_url, checked_standin_url
 from copytrade_core.model.errors import BadConfig, Where
 from copytrade_core.model.fill import MARKET_FILL_MODELS, RUNG_FILL_MODELS, FillModel
-from copytrade_core.model.venue import Venue
+from copytrade_core.model.venue import PositionMode, Venue
 
 Seconds = Annotated[float, Field(ge=0, le=600)]
 """A time-out or wait in seconds; above ten minutes it is surely milliseconds."""
@@ -33,6 +33,7 @@ Bps = Annotated[Decimal, Field(ge=0, le=900)]
 """Basis points of a notional; 900 (9 %) is the largest rate the ledger can hold exactly."""
 Text = Annotated[str, Field(min_length=1)]
 BaseUrl = Annotated[str, AfterValidator(checked_base_url)]
+StandinUrl = Annotated[str, AfterValidator(checked_standin_url)]
 
 
 class BarInterval(StrEnum):
@@ -140,6 +141,14 @@ class PreflightSection(Section):
     seeds_count: int = Field(ge=1, le=1_000_000, description="Simulated fault schedules of one preflight.")
 
 
+class ShadowSection(Section):
+    """How a shadow session looks at the venue of [preflight]; key and secret are in the environment, never here."""
+
+    base_url: StandinUrl = Field(description="A stand-in on this machine; empty: the venue itself, which is only read.")
+    position_mode: PositionMode = Field(description="How the account keeps positions: hedge or one_way.")
+    timeout_s: PositiveSeconds = Field(description="Longest silence of the venue within one answer.")
+
+
 class Settings(BaseSettings):
     """Every value in force. `load_settings` is the way to make one.
 
@@ -160,6 +169,7 @@ class Settings(BaseSettings):
     search: SearchSection
     preflight: PreflightSection
     canary: CanarySection
+    shadow: ShadowSection
     monitor: MonitorSection
     monitor_levels: LevelsSection
     alerts: AlertsSection

@@ -20,6 +20,8 @@ NOT_SETTINGS = frozenset(
         *(FILE_VARIABLE, "COPYTRADE_REAL_DATA", "COPYTRADE_COMPLETE"),
         *("COPYTRADE_ALERT_URL", "COPYTRADE_ALERT_URL_FILE"),
         *("COPYTRADE_HEARTBEAT_URL", "COPYTRADE_HEARTBEAT_URL_FILE"),
+        *("COPYTRADE_SHADOW_KEY", "COPYTRADE_SHADOW_KEY_FILE"),
+        *("COPYTRADE_SHADOW_SECRET", "COPYTRADE_SHADOW_SECRET_FILE"),
     }
 )
 """Variables with our prefix that are not settings: the file's name, the tests' data, shell completion, and secrets."""

@@ -30,3 +30,17 @@ def checked_base_url(text: str) -> str:
     if parts.scheme == "http" and not is_loopback(parts.hostname):
         raise ValueError("plain http is only for loopback; use https")
     return text.rstrip("/")
+
+
+def checked_standin_url(text: str) -> str:
+    """An address on this machine without a trailing slash, or nothing, which means the venue itself.
+
+    Raises:
+        ValueError: another machine, or no `http://127.0.0.1:port`.
+    """
+    if not text:
+        return text
+    parts = urlsplit(checked_base_url(text))
+    if parts.scheme != "http" or parts.hostname != "127.0.0.1" or parts.port is None:
+        raise ValueError("it is empty (the venue itself) or a stand-in's http://127.0.0.1:PORT")
+    return text.rstrip("/")

@@ -6,7 +6,6 @@ Fills are the paper broker's, so that the strategy goes on as in a paper session
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -14,7 +13,8 @@ from typing import Protocol
 from typing_extensions import override
 
 from copytrade_core.model.broker import Broker
-from copytrade_core.model.instrument import Market
+from copytrade_core.model.errors import BadConfig
+from copytrade_core.model.instrument import Instrument, Market
 from copytrade_core.model.order import Order
 from copytrade_core.model.outcome import (
     Absent,
@@ -27,6 +27,7 @@ from copytrade_core.model.outcome import (
 from copytrade_core.model.side import Side
 from copytrade_core.model.units import Ticks
 from copytrade_core.model.venue import (
+    PositionMode,
     VenueBalance,
     VenueFill,
     VenueMarket,
@@ -35,57 +36,26 @@ from copytrade_core.model.venue import (
     VenueProbe,
 )
 from copytrade_core.session.status import SessionFacts, SessionMode
+from copytrade_core.session.venue_look import (
+    DesiredOrder,
+    Looked,
+    ShadowFault,
+    VenueLook,
+    account_faults,
+    stricter_rules,
+)
 
 SHADOW = "shadow"
 """In the place of a venue's code: the order would not have been taken."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShadowFault:
-    """Why an order could not have been sent: which rule, which field, and the numbers of it."""
-
-    kind: str
-    field: str
-    detail: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DesiredOrder:
-    """An order as the venue would have got it. `request` is every field by the venue's own name; empty with a fault."""
-
-    order: Order
-    at_ms: int
-    mark: Ticks | None
-    fault: ShadowFault | None
-    request: tuple[tuple[str, str], ...]
-
-
-class VenueLook(ABC):
-    """What may be asked of a venue by who may not trade there: reads, and what an order would look like."""
-
-    @abstractmethod
-    def markets(self) -> Mapping[Market, VenueMarket] | Unavailable:
-        """Its trading rules."""
-
-    @abstractmethod
-    def probe(self) -> VenueProbe | Unavailable:
-        """Rights of the key, position mode, clock.
-
-        Raises:
-            BadConfig: a key that may withdraw, or that is bound to no address where the venue tells.
-        """
-
-    @abstractmethod
-    def desired(self, order: Order, *, mark: Ticks | None, at_ms: int) -> DesiredOrder:
-        """The order validated to the last field that would be sent. Sends nothing."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ShadowAt:
-    """Where a session is a shadow: the venue's name, which its identity then carries, and the look at it."""
+    """Where a session is a shadow: the venue's name, which its identity carries, the look at it, the account's mode."""
 
     venue: str
     look: VenueLook
+    position_mode: PositionMode
 
 
 def in_shadow(facts: SessionFacts, shadow: ShadowAt | None) -> SessionFacts:
@@ -97,10 +67,18 @@ def in_shadow(facts: SessionFacts, shadow: ShadowAt | None) -> SessionFacts:
 
 
 class ShadowSink(Protocol):
-    """Where desired orders are written."""
+    """Where desired orders and looks at the account are written."""
 
     def keep(self, desired: DesiredOrder) -> None:
         """Write one, durable on return; the same client order id again changes nothing.
+
+        Raises:
+            StoreFault: it cannot be written.
+        """
+        ...
+
+    def looked(self, look: Looked) -> None:
+        """Write one, durable on return; a look that shows what the last one showed changes nothing.
 
         Raises:
             StoreFault: it cannot be written.
@@ -111,12 +89,13 @@ class ShadowSink(Protocol):
 class ShadowedPaper(Broker):
     """A paper account whose orders must pass a real venue's form first.
 
-    Markets and probe are the venue's, so that a session starts under its real rules; everything else is the paper
-    account's.
+    The venue is looked at when the session starts and whenever the ledger is compared; what is seen there is written
+    down and changes nothing here, so that the session does what paper does. Only an unsafe key ends it.
 
     Args:
         paper: fills the orders.
-        venue: what the orders are validated against.
+        shadow: what the orders are validated against.
+        instruments: the rules that orders are built with.
         sink: where they are written.
         mark: the last price known of a market at a time.
         now_ms: our clock.
@@ -126,7 +105,8 @@ class ShadowedPaper(Broker):
         self,
         *,
         paper: Broker,
-        venue: VenueLook,
+        shadow: ShadowAt,
+        instruments: Mapping[str, Instrument],
         sink: ShadowSink,
         mark: Callable[[str, int], Ticks | None],
         now_ms: Callable[[], int],
@@ -134,7 +114,8 @@ class ShadowedPaper(Broker):
         self.submit_deadline_ms = paper.submit_deadline_ms
         self.same_id_after_not_placed = paper.same_id_after_not_placed
         self._paper = paper
-        self._venue = venue
+        self._shadow = shadow
+        self._instruments = instruments
         self._sink = sink
         self._mark = mark
         self._now_ms = now_ms
@@ -142,8 +123,9 @@ class ShadowedPaper(Broker):
     @override
     def submit(self, order: Order) -> SubmitOutcome:
         """Validate and write down; what the venue would have taken fills on paper."""
-        now_ms = self._now_ms()
-        desired = self._venue.desired(order, mark=self._mark(order.market, now_ms), at_ms=now_ms)
+        now_ms, rules = self._now_ms(), self._instruments[order.market]
+        mark = self._mark(order.market, now_ms)
+        desired = self._shadow.look.desired(order, rules=rules, mark=mark, at_ms=now_ms)
         self._sink.keep(desired)
         if desired.fault is not None:
             fault = desired.fault
@@ -153,14 +135,38 @@ class ShadowedPaper(Broker):
 
     @override
     def markets(self) -> Mapping[Market, VenueMarket] | Unavailable:
-        return self._venue.markets()
+        return self._paper.markets()
 
     @override
     def probe(self) -> VenueProbe | Unavailable:
-        return self._venue.probe()
+        """Looks at the venue, and answers what the paper account is: in the mode that the venue's is expected in.
+
+        Raises:
+            BadConfig: see `VenueLook.probe`.
+        """
+        self._look()
+        paper = self._paper.probe()
+        return paper if isinstance(paper, Unavailable) else replace(paper, position_mode=self._shadow.position_mode)
+
+    def _look(self) -> None:
+        now_ms, rules = self._now_ms(), self._rules()
+        try:
+            seen = self._shadow.look.probe()
+        except BadConfig as error:
+            refused = ShadowFault(kind="unsafe_key", field=error.where.field or "key", detail=error.what)
+            self._sink.looked(Looked(at_ms=now_ms, seen=None, faults=(refused,), rules=rules))
+            raise
+        faults = () if isinstance(seen, Unavailable) else account_faults(seen, self._shadow.position_mode)
+        self._sink.looked(Looked(at_ms=now_ms, seen=seen, faults=faults, rules=rules))
+
+    def _rules(self) -> tuple[str, ...]:
+        listed = self._shadow.look.markets()
+        return () if isinstance(listed, Unavailable) else stricter_rules(self._instruments, listed)
 
     @override
     def positions(self) -> tuple[VenuePosition, ...] | Unavailable:
+        """The paper account's. Sessions ask when they compare the ledger: the venue is looked at as often."""
+        self._look()
         return self._paper.positions()
 
     @override

@@ -67,21 +67,21 @@ def _market_fault(broker: Broker, settings: RunnerSettings) -> AccountFault | No
         theirs = listed.get(Market(market))
         if theirs is None or not theirs.is_open:
             raise BadConfig(f"the venue does not trade {market}", where=Where(field="market"))
-        for name, fits in _rules(ours, theirs.instrument):
-            if not fits:
-                raise BadConfig(
-                    f"{market}: {name} is {getattr(theirs.instrument, name)} at the venue, {getattr(ours, name)} here",
-                    where=Where(field=name),
-                    next_step="Take the venue's rules: an order on another grid cannot be placed",
-                )
+        for name in rules_broken(ours, theirs.instrument):
+            raise BadConfig(
+                f"{market}: {name} is {getattr(theirs.instrument, name)} at the venue, {getattr(ours, name)} here",
+                where=Where(field=name),
+                next_step="Take the venue's rules: an order on another grid cannot be placed",
+            )
     return None
 
 
-def _rules(ours: Instrument, theirs: Instrument) -> tuple[tuple[str, bool], ...]:
-    """Each rule and whether ours keeps the venue's: the same grid, and minimums that are not lower."""
-    return (
+def rules_broken(ours: Instrument, theirs: Instrument) -> tuple[str, ...]:
+    """The rules in which ours do not keep the venue's: another grid, or a lower minimum."""
+    kept = (
         ("tick_size", ours.tick_size == theirs.tick_size),
         ("step_size", ours.step_size == theirs.step_size),
-        ("min_quantity", ours.min_quantity >= theirs.min_quantity),
+        ("min_quantity", ours.quantity(ours.min_quantity) >= theirs.quantity(theirs.min_quantity)),
         ("min_notional", ours.min_notional >= theirs.min_notional),
     )
+    return tuple(name for name, fits in kept if not fits)

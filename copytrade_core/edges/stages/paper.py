@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from copytrade_core.edges.control_files import ControlFiles
@@ -164,7 +164,7 @@ class PaperDesk:
         session = paper_session(
             facts=self.facts,
             loop=loop,
-            trading=trading_of(self.plan, instruments),
+            trading=self._trading(instruments),
             terms=terms_of(self.plan),
             feed=observer.feed(feed),
             ports=SessionPorts(
@@ -175,7 +175,7 @@ class PaperDesk:
                 shown=StopWhenUnseen(observer, panel),
                 restart=files,
             ),
-            through=lambda paper: self._shadowed(paper, files, feed, clock),
+            through=lambda paper: self._shadowed(paper, instruments, files, feed, clock),
         )
         return session.run()
 
@@ -185,12 +185,24 @@ class PaperDesk:
         files.params(in_force)
         self.journal.record_config(json.dumps(in_force, sort_keys=True), at_ms=self.facts.started_at_ms)
 
-    def _shadowed(self, paper: Broker, files: RuntimeFiles, feed: Feed, clock: WaitingClock) -> Broker:
+    def _trading(self, instruments: Mapping[str, Instrument]) -> RunnerSettings:
+        trading = trading_of(self.plan, instruments)
+        return trading if self.shadow is None else replace(trading, position_mode=self.shadow.position_mode)
+
+    def _shadowed(
+        self,
+        paper: Broker,
+        instruments: Mapping[str, Instrument],
+        files: RuntimeFiles,
+        feed: Feed,
+        clock: WaitingClock,
+    ) -> Broker:
         if self.shadow is None:
             return paper
         return ShadowedPaper(
             paper=paper,
-            venue=self.shadow.look,
+            shadow=self.shadow,
+            instruments=instruments,
             sink=ShadowOrders(journal=self.journal, files=files),
             mark=feed.watch.mark,
             now_ms=clock.now_ms,

@@ -22,14 +22,14 @@ from copytrade_core.edges.venues.profiles import VenueProfile
 from copytrade_core.edges.venues.stock_client import FORBIDDEN_PARAMS, GuardedClient, guarded_client
 from copytrade_core.edges.venues.transport import VenueAddress
 from copytrade_core.model.errors import BadConfig, CopytradeError, Where
-from copytrade_core.model.instrument import Market
+from copytrade_core.model.instrument import Instrument, Market
 from copytrade_core.model.order import Order
 from copytrade_core.model.outcome import Unavailable
 from copytrade_core.model.side import Side
 from copytrade_core.model.units import Ticks
-from copytrade_core.model.venue import PositionMode, VenueBalance, VenueMarket, VenuePosition, VenueProbe
-from copytrade_core.orders.precision import check_order
-from copytrade_core.session.shadow import DesiredOrder, ShadowFault, VenueLook
+from copytrade_core.model.venue import PositionMode, VenueBalance, VenueMarket, VenueProbe
+from copytrade_core.orders.precision import OrderFault, OrderFaultKind, Quantised, check_order, to_venue_grid
+from copytrade_core.session.venue_look import DesiredOrder, Rounding, ShadowFault, VenueLook
 
 READ_ONLY = "GET"
 _QUANTITY_FIELDS = ("quantity", "size")
@@ -54,12 +54,10 @@ class _Look:
         self,
         probe: Callable[[], VenueProbe | Unavailable],
         balance: Callable[[], VenueBalance | Unavailable],
-        positions: Callable[[], tuple[VenuePosition, ...] | Unavailable],
         close: Callable[[], None],
     ) -> None:
         self.probe = probe
         self.balance = balance
-        self.positions = positions
         self.close = close
 
 
@@ -83,6 +81,7 @@ class ShadowVenue(VenueLook):
         self._credentials = credentials
         self._position_mode = position_mode
         self._table: MarketTable | None = None
+        self._account_mode = position_mode
 
     @override
     def markets(self) -> Mapping[Market, VenueMarket] | Unavailable:
@@ -96,15 +95,12 @@ class ShadowVenue(VenueLook):
         found = self._look.probe()
         if isinstance(found, VenueProbe):
             require_safe_key(found)
+            self._account_mode = found.position_mode
         return found
 
     def balance(self) -> VenueBalance | Unavailable:
         """Quote money of the account."""
         return self._look.balance()
-
-    def positions(self) -> tuple[VenuePosition, ...] | Unavailable:
-        """What the account holds."""
-        return self._look.positions()
 
     def leverage(self, market: Market, side: Side) -> int | Unavailable | None:
         """The leverage set for one market and side; None where this venue is not asked for it."""
@@ -114,35 +110,61 @@ class ShadowVenue(VenueLook):
             return Unavailable(call="leverage", why=self._words(error))
 
     @override
-    def desired(self, order: Order, *, mark: Ticks | None, at_ms: int) -> DesiredOrder:
-        fault, request = self._form(order, mark)
-        return DesiredOrder(order=order, at_ms=at_ms, mark=mark, fault=fault, request=request)
+    def desired(self, order: Order, *, rules: Instrument, mark: Ticks | None, at_ms: int) -> DesiredOrder:
+        rounding, found = None, self._placed_on_grid(order, rules)
+        if not isinstance(found, ShadowFault):
+            theirs, table, moved = found
+            rounding = Rounding(quantity_bps=moved.quantity_change_bps, price_bps=moved.price_change_bps)
+            found = _off_grid(moved) or self._form(theirs, table, _mark_there(mark, rules, table.of(order.market)))
+        return DesiredOrder(
+            order=order,
+            at_ms=at_ms,
+            mark=mark,
+            rounding=rounding,
+            fault=found if isinstance(found, ShadowFault) else None,
+            request=() if isinstance(found, ShadowFault) else tuple(sorted(found.items())),
+        )
 
     def close(self) -> None:
         """Give the connections back."""
         self._client.guard.adapter.close()
         self._look.close()
 
-    def _form(self, order: Order, mark: Ticks | None) -> tuple[ShadowFault | None, tuple[tuple[str, str], ...]]:
+    def _placed_on_grid(self, order: Order, rules: Instrument) -> tuple[Order, MarketTable, Quantised] | ShadowFault:
+        """The order counted in the venue's steps and ticks."""
         try:
             table = self._markets()
-            market = table.of(order.market)
-            checked = check_order(order, market, self.profile.limits, mark=mark)
-            if checked is not None:
-                return ShadowFault(kind=checked.kind.value, field=checked.field, detail=checked.detail), ()
+            moved = to_venue_grid(order, rules, table.of(order.market))
+        except Exception as error:  # noqa: BLE001 (whatever ccxt or the network raise)
+            return self._no_form(error)
+        return _told(moved) if isinstance(moved, OrderFault) else (moved[0], table, moved[1])
+
+    def _form(self, order: Order, table: MarketTable, mark: Ticks | None) -> dict[str, str] | ShadowFault:
+        """Every field of the order, on the venue's grid, as it would go out."""
+        market = table.of(order.market)
+        checked = check_order(order, market, self.profile.limits, mark=mark)
+        if checked is not None:
+            return _told(checked)
+        if self._account_mode is not self._position_mode:
+            detail = f"the account is in {self._account_mode} mode, orders are said in {self._position_mode} mode"
+            return ShadowFault(kind="position_mode", field="position_mode", detail=detail)
+        try:
             asked = self._adapter.order_request(order, table)
             taken = sorted(FORBIDDEN_PARAMS & set(asked.params))
             if taken:
-                return ShadowFault(kind="forbidden_field", field=", ".join(taken), detail="is never sent"), ()
+                return ShadowFault(kind="forbidden_field", field=", ".join(taken), detail="is never sent")
             built = self._client.stock.create_order_request(
                 asked.symbol, asked.type, asked.side, asked.amount, asked.price, dict(asked.params)
             )
         except Exception as error:  # noqa: BLE001 (a form that cannot be built is an order that cannot be sent)
-            field = error.where.field if isinstance(error, CopytradeError) else None
-            return ShadowFault(kind="no_form", field=field or "order", detail=self._words(error)), ()
+            return self._no_form(error)
         fields = {name: _text(value) for name, value in built.items() if value is not None}
         fault = _field_fault(order, fields, spoken=table.spoken(order.quantity, market), mode=self._position_mode)
-        return fault, () if fault is not None else tuple(sorted(fields.items()))
+        return fields if fault is None else fault
+
+    def _no_form(self, error: Exception) -> ShadowFault:
+        field = error.where.field if isinstance(error, CopytradeError) else None
+        return ShadowFault(kind="no_form", field=field or "order", detail=self._words(error))
 
     def _markets(self) -> MarketTable:
         if self._table is None:
@@ -172,6 +194,24 @@ def require_safe_key(probe: VenueProbe) -> None:
             where=Where(field="ip_allow_list"),
             next_step="Bind the key to this machine's address at the venue",
         )
+
+
+def _told(fault: OrderFault) -> ShadowFault:
+    return ShadowFault(kind=fault.kind.value, field=fault.field, detail=fault.detail)
+
+
+def _off_grid(moved: Quantised) -> ShadowFault | None:
+    """Orders are never rounded on their way out: what the venue's grid does not hold cannot be sent."""
+    for field, changed_bps in (("quantity", moved.quantity_change_bps), ("price", moved.price_change_bps)):
+        if changed_bps:
+            detail = f"the venue's grid is coarser than ours: the nearest it takes is up to {changed_bps} bps away"
+            return ShadowFault(kind=OrderFaultKind.OFF_GRID.value, field=field, detail=detail)
+    return None
+
+
+def _mark_there(mark: Ticks | None, rules: Instrument, market: VenueMarket) -> Ticks | None:
+    """A mark in the venue's ticks, rounded down: a notional is then never shown larger than it is."""
+    return None if mark is None else Ticks(int(rules.price(mark) // market.instrument.tick_size))
 
 
 def _field_fault(order: Order, fields: Mapping[str, str], *, spoken: str, mode: PositionMode) -> ShadowFault | None:
@@ -241,7 +281,7 @@ def shadow_venue(
     client.guard.adapter.watcher = refuse_writes
     return ShadowVenue(
         profile=profile,
-        look=_Look(broker.probe, broker.balance, broker.positions, broker.close),
+        look=_Look(broker.probe, broker.balance, broker.close),
         client=client,
         adapter=adapter_of(profile.venue, AdapterSetting(client=client, position_mode=position_mode, now_ms=now_ms)),
         credentials=credentials,
