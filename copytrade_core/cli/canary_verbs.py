@@ -73,9 +73,11 @@ def shadow(
     deadline: Deadline = None,
     json_output: JsonFlag = False,
 ) -> None:
-    """Write the orders that would be sent, validated to the last field, and send none. Refuses today.
+    """Write the orders that would be sent, validated to the last field, and send none; exit code 1 if one is invalid.
 
-    It needs a read-only key of the venue, which no setting takes yet; the refusal says what to run instead.
+    The session is a paper session; each order is held against the rules of the venue of [preflight], which is only
+    read. Its key and secret are in the files that COPYTRADE_SHADOW_KEY_FILE and COPYTRADE_SHADOW_SECRET_FILE name
+    (mode 600), or in COPYTRADE_SHADOW_KEY and COPYTRADE_SHADOW_SECRET; a key that may withdraw is refused.
 
     Example: copytrade canary shadow --lead 4751838302089254401 --live
     """
@@ -112,9 +114,10 @@ def _run(mode: str, lead: str, days: Sequence[str], *, live: bool, deadline: int
     place = workplace()
     rows = [_session(place, mode, lead, day, live=live, deadline=deadline, is_alone=len(days) == 1) for day in days]
     done = [row for row in rows if "skipped" not in row]
-    holds = all(not row["broken"] for row in done)
+    holds = not any(row.get(found) for row in done for found in ("broken", "invalid", "probe_faults"))
     payload = {"lead": lead, "mode": mode, "passed": holds, "sessions": rows}
-    answer(payload, as_json=as_json, render=lambda to: draw_sessions(to, rows))
+    draw = draw_sessions if mode == "paper" else draw_shadows
+    answer(payload, as_json=as_json, render=lambda to: draw(to, rows))
     if not holds:
         raise typer.Exit(ExitCode.REFUSED)
 
@@ -134,7 +137,8 @@ def _session(
     try:
         return run(place, request, lambda text: say_exactly(text, to=progress))
     except NotStored as error:
-        if is_alone:
+        # What is missing at a named place is missing on every day.
+        if is_alone or error.where.field:
             raise
         return {"day": day, "skipped": error.what}
 
@@ -150,9 +154,11 @@ def _paper(place: Workplace, request: CanaryRequest, listen: Callable[[str], Non
 
 def _shadow(place: Workplace, request: CanaryRequest, listen: Callable[[str], None]) -> Row:
     from copytrade_core.edges.stages.canary_shadow import run_shadow
+    from copytrade_core.edges.stages.canary_store import session_key
+    from copytrade_core.edges.stages.shadow_summary import shadow_row
 
-    outcome = run_shadow(place, request, listen)
-    return {"day": request.day, "broken": [], **outcome.metadata}
+    _ = run_shadow(place, request, listen)
+    return shadow_row(place, session_key(request.day, request.lead_id))
 
 
 def draw_sessions(to: Console, rows: Sequence[Row]) -> None:
@@ -167,6 +173,39 @@ def draw_sessions(to: Console, rows: Sequence[Row]) -> None:
     for row in rows:
         if "skipped" in row:
             say(f"{row['day']}: {row['skipped']}", to=to)
+
+
+def draw_shadows(to: Console, rows: Sequence[Row]) -> None:
+    """Shadow sessions for people: one table of all, and for each its desired orders."""
+    columns = ("day", "venue", "ended", "observed", "orders", "invalid", "probe_faults", "broken")
+    done = [row for row in rows if "skipped" not in row]
+    table(to, columns, [[_cell(row[name]) for name in columns] for row in done], title="shadow sessions", right=())
+    for row in done:
+        _draw_desired(to, row)
+        say_exactly(f"files   {row['folder']}", to=to)
+    for row in rows:
+        if "skipped" in row:
+            say(f"{row['day']}: {row['skipped']}", to=to)
+
+
+def _draw_desired(to: Console, row: Row) -> None:
+    lines, rules = row["desired"], row["rules_stricter_at_the_venue"]
+    assert isinstance(lines, list), "a shadow row has its orders"
+    assert isinstance(rules, list), "a shadow row has the rules that differ"
+    columns = ("at", "market", "intent", "does", "fault", "would be sent")
+    drawn = [
+        (
+            *(line[name] for name in ("at", "market", "intent", "does")),
+            line["fault"] or "none",
+            " ".join(f"{name}={value}" for name, value in line["request"].items()) or "nothing",
+        )
+        for line in lines
+    ]
+    table(to, columns, drawn, title=f"desired orders at {row['venue']}, {row['day']}: none was sent", right=())
+    for rule in rules:
+        say(f"stricter at the venue: {rule}", to=to)
+    if row["looks_unanswered"]:
+        say(f"the venue did not answer at {row['looks_unanswered']} looks: nothing is known of its account then", to=to)
 
 
 def draw_parity(to: Console, row: Row) -> None:

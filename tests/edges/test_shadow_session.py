@@ -92,7 +92,7 @@ def test_a_shadow_session_does_what_paper_does_and_the_venue_hears_of_nothing(pl
     paper = run_paper_session(place, plan, ALL, folder=tmp_path / "paper", run_id="p")
     first = setup(place, key=key)
     with running_venue(VenueServerConfig(venue=Venue.BINGX, setup=first, port=0)) as venue:
-        shadow = ShadowAt(venue="bingx", look=look_at(venue.base_url, key))
+        shadow = ShadowAt(venue="bingx", look=look_at(venue.base_url, key), position_mode=PositionMode.HEDGE)
         done = run_paper_session(place, plan, ALL, folder=tmp_path / "shadow", run_id="s", shadow=shadow)
         ledger = venue.control.ledger()
     assert (list(ledger.orders), list(ledger.positions)) == ([], [])
@@ -126,7 +126,7 @@ def _same_trades(place: Workplace, root: Path) -> None:
 def test_a_key_that_is_bound_to_no_address_starts_no_shadow(place: Workplace, tmp_path: Path) -> None:
     key, plan = KeySetup(ip_restricted=False), plan_of(place)
     with running_venue(VenueServerConfig(venue=Venue.BINGX, setup=setup(place, key=key), port=0)) as venue:
-        shadow = ShadowAt(venue="bingx", look=look_at(venue.base_url, key))
+        shadow = ShadowAt(venue="bingx", look=look_at(venue.base_url, key), position_mode=PositionMode.HEDGE)
         with pytest.raises(BadConfig) as refused:
             run_paper_session(place, plan, ALL, folder=tmp_path, run_id="s", shadow=shadow)
     assert refused.value.where.field == "ip_allow_list"

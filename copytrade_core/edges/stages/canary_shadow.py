@@ -83,7 +83,11 @@ def _opened(place: Workplace, venue: Venue) -> ShadowVenue:
     """A venue to look at; nothing is asked yet."""
     settings = place.settings.shadow
     if place.lake.head(CERTIFICATE, venue) is None:
-        raise NotStored(f"{venue} is not certified", next_step=f"Run: copytrade certify --venue {venue}")
+        raise NotStored(
+            f"{venue} is not certified",
+            where=Where(field=CERTIFICATE),
+            next_step=f"Run: copytrade certify --venue {venue}",
+        )
     return shadow_venue(
         profile_of(venue),
         credentials=Credentials(api_key=_secret(KEY, venue), secret=_secret(SECRET, venue)),
@@ -178,7 +182,7 @@ def _stored(
         "probe_faults": list(found.faults),
         "looks_unanswered": found.unanswered_count,
         "rules_stricter_at_the_venue": list(found.rules),
-        "key": rights(probe),
+        "key_rights": rights(probe),
         "broken": [f"{one.name}: {one.says}" for one in check_session(record) if not one.holds],
         "foreign_rows": [one.what for one in found.foreign],
     }
@@ -204,7 +208,7 @@ def _document(
     return {
         FACTS: msgspec.to_builtins(facts),
         "venue": record.venue,
-        "key": rights(probe),
+        "key_rights": rights(probe),
         "balance_readable": isinstance(look.balance(), VenueBalance),
         "leverage": _leverage(look, found),
         "rules": list(found.rules),

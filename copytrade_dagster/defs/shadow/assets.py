@@ -27,6 +27,7 @@ def shadow_orders(context: dg.AssetExecutionContext, config: SessionConfig) -> d
     """One bounded shadow session of a lead."""
     from copytrade_core.edges.stages.canary_request import CanaryRequest
     from copytrade_core.edges.stages.canary_shadow import run_shadow
+    from copytrade_dagster.defs.shadow.tables import desired_table
 
     day, lead_id = context.partition_key.split("|")
     with explained():
@@ -38,4 +39,5 @@ def shadow_orders(context: dg.AssetExecutionContext, config: SessionConfig) -> d
             deadline_s=config.deadline_s,
         )
         outcome = run_shadow(place_of(context), request, listen=None)
-    return materialised(outcome.head("shadow_orders"), outcome.metadata)
+        shown = {"desired_orders": desired_table(place_of(context), str(context.partition_key))}
+    return materialised(outcome.head("shadow_orders"), outcome.metadata, shown=shown)
