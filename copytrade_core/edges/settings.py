@@ -168,8 +168,8 @@ class Settings(BaseSettings):
     replay: ReplaySection
     search: SearchSection
     preflight: PreflightSection
-    canary: CanarySection
     shadow: ShadowSection
+    canary: CanarySection
     monitor: MonitorSection
     monitor_levels: LevelsSection
     alerts: AlertsSection

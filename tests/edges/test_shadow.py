@@ -168,8 +168,6 @@ def test_the_account_is_read(desk: Desk, mode: PositionMode) -> None:
 
 def test_a_key_that_may_withdraw_is_not_even_looked_with(desk: Desk) -> None:
     look = desk.begin(can_withdraw=True)
-    if desk.venue is Venue.GATE:  # tells no rights
-        return
     with pytest.raises(BadConfig, match="may withdraw"):
         look.probe()
 

@@ -1,0 +1,326 @@
+"""Shadow sessions from the key to the gate: a past day at every venue's stand-in, and a lead followed live."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from copytrade_core.edges.parity_session import session_trades
+from copytrade_core.edges.runtime_files import SESSION_FILE
+from copytrade_core.edges.session_controls import owner_of
+from copytrade_core.edges.settings import load_settings
+from copytrade_core.edges.stages.canary_gates import canary_gate
+from copytrade_core.edges.stages.canary_request import CanaryRequest
+from copytrade_core.edges.stages.canary_shadow import KEY, SECRET, run_shadow
+from copytrade_core.edges.stages.canary_store import SHADOW, canary_facts, load_session
+from copytrade_core.edges.stages.instruments import trading_rules
+from copytrade_core.edges.stages.preflight_facts import CERTIFICATE
+from copytrade_core.edges.stages.shadow_summary import shadow_row
+from copytrade_core.edges.stages.workplace import Workplace
+from copytrade_core.edges.standins.venue_server import VenueServerConfig, VenueStandin, running_venue
+from copytrade_core.edges.standins.venue_setup import KeySetup, MarketSetup, VenueSetup, fake_key
+from copytrade_core.edges.venues.catalogue import profile_of
+from copytrade_core.edges.venues.certificate import certificate_json
+from copytrade_core.edges.venues.certify import certificate_of
+from copytrade_core.evidence.parity import TradePath
+from copytrade_core.model.errors import BadConfig, BadInput, NotStored
+from copytrade_core.model.venue import PositionMode, Venue
+from copytrade_core.promotion.gate_result import Gate, GateVerdict
+from copytrade_core.virtual_exchange.fault_json import faults_to_json
+from copytrade_core.virtual_exchange.faults import VenueFault, VenueFaultKind
+from copytrade_core.virtual_exchange.venue_ask import VenueCall
+from tests.edges.test_live_paper import LEAD as LIVE_LEAD
+from tests.edges.test_live_paper import live_place, row
+from tests.made_lead import loosened
+from tests.small_lead import LEAD, place_of, small_project
+from tests.trading_floor import BTC
+
+DAY = "2026-01-03"
+ASKED = CanaryRequest(lead_id=LEAD, day=DAY, is_live=False, run_id="s1", deadline_s=None)
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+@pytest.fixture(scope="module")
+def small(made_once, project_root) -> Path:
+    return made_once("paper_lead", lambda root: small_project(root, project_root, positions=24))
+
+
+@pytest.fixture
+def project(small: Path, tmp_path: Path) -> Path:
+    """The small lead's project for this test alone; its configuration file."""
+    return shutil.copytree(small, tmp_path / "project") / "settings/copytrade.toml"
+
+
+@pytest.fixture
+def environ(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    for name in (KEY, SECRET):
+        for variable in (name, f"{name}_FILE"):
+            monkeypatch.delenv(variable, raising=False)
+    return monkeypatch
+
+
+@contextmanager
+def venue_beside(
+    place: Workplace, venue: Venue, environ: pytest.MonkeyPatch, *, step: str | None = None, **changes: Any
+) -> Iterator[tuple[Workplace, VenueStandin]]:
+    """A venue's stand-in on the machine's clock, the key to it, its certificate, and settings that name it."""
+    rules = trading_rules(place, BTC)[0]
+    grid = step or f"{rules.step_size:f}"
+    key, listed = changes.pop("key", KeySetup()), changes.pop("listed", BTC)
+    market = MarketSetup(
+        market=listed,
+        tick_size=f"{rules.tick_size:f}",
+        step_size=grid,
+        min_quantity=grid,
+        min_notional=changes.pop("min_notional", "2"),
+        contract_size=grid if venue is Venue.GATE else None,
+    )
+    setup = VenueSetup(
+        now_ms=now_ms(),
+        cash="100",
+        position_mode=changes.pop("position_mode", PositionMode.HEDGE),
+        key=key,
+        markets=[market],
+        prices={listed: [(now_ms() - 3_600_000, "90000")]},
+        speed=1.0,
+        **changes,
+    )
+    certificate = certificate_of(profile_of(venue), requests=(), made_at_ms=0)
+    _ = place.lake.put_document(
+        CERTIFICATE,
+        venue.value,
+        msgspec.json.decode(certificate_json(certificate)),
+        schema_version=1,
+        code_version=place.code_version,
+        parents={},
+        metadata={},
+    )
+    fake = fake_key(venue, key)
+    environ.setenv(KEY, fake.api_key)
+    environ.setenv(SECRET, fake.secret)
+    with running_venue(VenueServerConfig(venue=venue, setup=setup, port=0)) as running:
+        shadow = place.settings.shadow.model_copy(update={"base_url": running.base_url, "timeout_s": 2.0})
+        preflight = place.settings.preflight.model_copy(update={"venue": venue})
+        settings = place.settings.model_copy(update={"shadow": shadow, "preflight": preflight})
+        yield replace(place, settings=settings), running
+
+
+def nothing_was_sent(standin: VenueStandin) -> bool:
+    """No order, no position, no request that the venue does not have, and nothing but reads."""
+    ledger = standin.control.ledger()
+    odd = (ledger.orders, ledger.positions, ledger.fills, ledger.unknown_requests, ledger.internal_errors)
+    return not any(odd) and ledger.calls != {} and all(call.startswith("GET ") for call in ledger.calls)
+
+
+# -- the key -----------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_missing_is_named_with_the_next_command(project: Path, environ: pytest.MonkeyPatch) -> None:
+    place = place_of(project)
+    with pytest.raises(NotStored) as uncertified:
+        run_shadow(place, ASKED, None)
+    assert uncertified.value.next_step == "Run: copytrade certify --venue bingx"
+    with venue_beside(place, Venue.BINGX, environ) as (place, standin):
+        environ.delenv(SECRET)
+        with pytest.raises(BadConfig) as keyless:
+            run_shadow(place, ASKED, None)
+        assert keyless.value.where.field == SECRET
+        assert f"{SECRET}_FILE" in (keyless.value.next_step or "")
+        assert standin.control.ledger().calls == {}
+
+
+def test_a_key_file_that_others_may_read_is_refused(project: Path, environ: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    with venue_beside(place_of(project), Venue.BINGX, environ) as (place, standin):
+        file.write_text(fake_key(Venue.BINGX, KeySetup()).secret + "\n")
+        file.chmod(0o640)
+        environ.delenv(SECRET)
+        environ.setenv(f"{SECRET}_FILE", str(file))
+        with pytest.raises(BadConfig, match="read by others"):
+            run_shadow(place, ASKED, None)
+        assert standin.control.ledger().calls == {}
+        file.chmod(0o600)
+        assert run_shadow(place, ASKED, None).metadata["orders"]
+
+
+@pytest.mark.parametrize(
+    ("rights", "field"), [({"can_withdraw": True}, "permissions"), ({"ip_restricted": False}, "ip_allow_list")]
+)
+def test_an_unsafe_key_is_refused_before_any_session(
+    project: Path, environ: pytest.MonkeyPatch, rights: dict[str, bool], field: str
+) -> None:
+    with venue_beside(place_of(project), Venue.BINGX, environ, key=KeySetup(**rights)) as (place, standin):
+        with pytest.raises(BadConfig) as refused:
+            run_shadow(place, ASKED, None)
+        assert refused.value.where.field == field
+        assert not (place.settings.data_dir / "runtime").exists()
+        assert place.lake.head(SHADOW, f"{DAY}|{LEAD}") is None
+        assert nothing_was_sent(standin)
+
+
+def test_a_key_that_the_venue_does_not_know_says_what_to_check(project: Path, environ: pytest.MonkeyPatch) -> None:
+    with venue_beside(place_of(project), Venue.BINGX, environ) as (place, _):
+        environ.setenv(KEY, "hush-hush-hush")
+        with pytest.raises(BadInput) as refused:
+            run_shadow(place, ASKED, None)
+    assert KEY in (refused.value.next_step or "")
+    assert "hush" not in str(refused.value)
+
+
+# -- a past day --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("venue", Venue)
+def test_a_past_day_is_told_and_every_order_is_one_that_the_venue_takes(
+    project: Path, environ: pytest.MonkeyPatch, venue: Venue
+) -> None:
+    with venue_beside(place_of(project), venue, environ) as (place, standin):
+        outcome = run_shadow(place, ASKED, None)
+        assert nothing_was_sent(standin)
+    key = f"{DAY}|{LEAD}"
+    shown = shadow_row(place, key)
+    lines = shown["desired"]
+    assert isinstance(lines, list)
+    assert len(lines) == shown["orders"] > 1
+    assert (shown["invalid"], shown["probe_faults"], shown["broken"], shown["rules_stricter_at_the_venue"]) == (
+        *([], [], []),
+        [],
+    )
+    assert {line["fault"] for line in lines} == {None}
+    assert {line["rounding_bps"] for line in lines} == {0}
+    for line in lines:
+        assert line["client_order_id"] in {value.removeprefix("t-") for value in line["request"].values()}
+    assert shown["key_rights"] == {
+        "can_trade": True,
+        "can_withdraw": False,
+        "ip_restricted": True,
+    }
+    assert shown["balance_readable"] is True
+    (facts,) = canary_facts(place, LEAD, policy_digest="any").shadows
+    assert (facts.orders_count, facts.is_observed, facts.key) == (len(lines), False, key)
+    assert f"{CERTIFICATE}/{venue}" in outcome.head(SHADOW).parents
+    _its_trades_can_be_compared(place, key, lines)
+
+
+def _its_trades_can_be_compared(place: Workplace, key: str, lines: list[dict[str, object]]) -> None:
+    """The record and the journal are a paper session's: a parity table reads them as another path."""
+    record = load_session(place, key, asset="shadow_session")
+    assert (record.mode, len(record.orders)) == ("shadow", len(lines))
+    journal = Path(str(shadow_row(place, key)["folder"])) / SESSION_FILE
+    who = owner_of(journal)
+    assert who is not None
+    rules = {BTC: trading_rules(place, BTC)[0]}
+    trades = session_trades(journal, TradePath.SHADOW, who=who, funding={}, instruments={**rules})
+    assert trades.path is TradePath.SHADOW
+    assert any(trade.filled for trade in trades.by_intent.values())
+
+
+INVALID: dict[str, tuple[dict[str, Any], str]] = {
+    "below the minimum": ({"min_notional": "500"}, "notional"),
+    "off the grid": ({"step": "0.001"}, "quantity"),
+    "another position mode": ({"position_mode": PositionMode.ONE_WAY}, "position_mode"),
+    "a market that is not listed": ({"listed": "ETH/USDT:USDT"}, "market"),
+}
+
+
+@pytest.mark.parametrize("name", INVALID)
+def test_an_order_that_the_venue_would_not_take_is_a_row_with_its_first_invalid_field(
+    project: Path, environ: pytest.MonkeyPatch, name: str
+) -> None:
+    changes, field = INVALID[name]
+    with venue_beside(place_of(project), Venue.BINGX, environ, **changes) as (place, standin):
+        _ = run_shadow(place, ASKED, None)
+        assert nothing_was_sent(standin)
+    shown = shadow_row(place, f"{DAY}|{LEAD}")
+    lines = shown["desired"]
+    assert isinstance(lines, list)
+    entries = [line for line in lines if line["intent"].startswith("open")]
+    assert entries
+    assert all(line["fault"].startswith(f"{field}: ") and line["request"] == {} for line in entries)
+    assert len(shown["invalid"]) >= len(entries)  # pyright: ignore[reportArgumentType]
+    mode = name == "another position mode"
+    assert bool(shown["probe_faults"]) is mode
+    assert bool(shown["rules_stricter_at_the_venue"]) is not mode
+
+
+def test_a_venue_that_falls_silent_within_the_session_is_no_information_and_it_goes_on(
+    project: Path, environ: pytest.MonkeyPatch
+) -> None:
+    silent = VenueFault(kind=VenueFaultKind.HTTP_STATUS, call=VenueCall.PROBE, nth=4, count=1_000, status=503)
+    faults = msgspec.Raw(faults_to_json([silent]))
+    with venue_beside(place_of(project), Venue.BINGX, environ, faults=faults) as (place, standin):
+        _ = run_shadow(place, ASKED, None)
+        assert standin.control.ledger().faults_met
+    shown = shadow_row(place, f"{DAY}|{LEAD}")
+    assert (shown["ended"], shown["looks_unanswered"]) == ("deadline", 1)
+    assert (shown["invalid"], shown["probe_faults"]) == ([], [])
+
+
+# -- today -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def follow(
+    tmp_path: Path, project_root: Path, environ: pytest.MonkeyPatch
+) -> Callable[..., tuple[Workplace, dict[str, Any]]]:
+    """A lead that opens and closes while a shadow session polls it: the workplace and the session's row."""
+
+    def run(deadline_s: int, **venue: Any) -> tuple[Workplace, dict[str, Any]]:
+        began = now_ms()
+        rows = [row(began - 90_000_000, began - 80_000_000), row(began + 4_000, began + 6_000)]
+        with live_place(tmp_path, project_root, rows, began) as (source, _):
+            contract = source.settings.paths.promotion_contract
+            contract.write_text(loosened(contract.read_text(), {"orders_count_min": 1}))
+            canary = source.settings.canary.model_copy(update={"poll_every_s": 0.4, "price_every_s": 0.3})
+            quick = replace(source, settings=source.settings.model_copy(update={"canary": canary}))
+            with venue_beside(quick, Venue.BINGX, environ, **venue) as (place, standin):
+                day = place.now().strftime("%Y-%m-%d")
+                asked = CanaryRequest(lead_id=LIVE_LEAD, day=day, is_live=True, run_id="live", deadline_s=deadline_s)
+                _ = run_shadow(place, asked, None)
+                assert nothing_was_sent(standin)
+        return place, shadow_row(place, f"{day}|{LIVE_LEAD}")
+
+    return run
+
+
+def test_a_lead_followed_live_opens_and_closes_in_shadow_and_the_gate_passes(follow) -> None:
+    place, shown = follow(11)
+    assert (shown["ended"], shown["observed"], shown["venue"]) == ("deadline", True, "bingx")
+    assert [(line["intent"].split()[0], line["does"], line["fault"]) for line in shown["desired"]] == [
+        ("open", "buy long", None),
+        ("close", "sell long", None),
+    ]
+    first, last = (line["request"] for line in shown["desired"])
+    assert first["quantity"] == last["quantity"]
+    assert {first["positionSide"], last["positionSide"]} == {"LONG"}
+    result, digest = canary_gate(place, LIVE_LEAD, Gate.SHADOW_CLEAN)
+    assert result.verdict is GateVerdict.PASS, result
+    assert digest == place.lake.require(SHADOW, f"{shown['day']}|{LIVE_LEAD}").digest
+
+
+def test_one_order_that_the_venue_would_not_take_fails_the_gate(follow) -> None:
+    place, shown = follow(7, min_notional="500")
+    assert [line["fault"].partition(":")[0] for line in shown["desired"]] == ["notional"]
+    result, _ = canary_gate(place, LIVE_LEAD, Gate.SHADOW_CLEAN)
+    assert result.verdict is GateVerdict.FAIL
+    broken = [each for each in result.criteria if each.verdict is GateVerdict.FAIL]
+    assert [each.name for each in broken] == ["orders_invalid_count_max"]
+
+
+def test_settings_name_the_venue_itself_or_this_machine(project: Path) -> None:
+    for odd in ("http://10.0.0.1:80", "https://open-api.example.com", "http://127.0.0.1", "http://127.0.0.1:80/x"):
+        with pytest.raises(BadConfig) as refused:
+            load_settings(file=project, overrides={"shadow.base_url": odd})
+        assert refused.value.where.field == "shadow.base_url"
+    assert load_settings(file=project, overrides={"shadow.base_url": ""}).shadow.base_url == ""
