@@ -10,6 +10,7 @@ import dagster as dg
 from dagster._core.storage.tags import MAX_RUNTIME_SECONDS_TAG
 
 from copytrade_core.edges.settings import load_settings
+from copytrade_core.edges.stages.canary_due import due_comparisons
 from copytrade_core.edges.stages.canary_place import live_folder, runtime_folders, standing_of
 from copytrade_core.edges.stages.canary_start import PAPER, NotNow, Start, next_session, not_yet
 from copytrade_core.edges.stages.workplace import Workplace
@@ -39,17 +40,22 @@ shadow_canary = dg.define_asset_job(
     tags={MAX_RUNTIME_SECONDS_TAG: str(SESSION_S_MAX), "step": "session"},
     description="One bounded shadow session of a lead and day; started by a person only, and submits nothing.",
 )
+compare_canary = dg.define_asset_job(
+    "compare_canary",
+    dg.AssetSelection.assets("paper_parity"),
+    description="Compares a stored paper session with replay once more, when bars and history have grown over it.",
+)
 gather_canary = dg.define_asset_job(
     "gather_canary",
-    dg.AssetSelection.assets("paper_record"),
-    description="Gathers the sessions of a lead for the gates.",
+    dg.AssetSelection.assets("paper_record", "promotion_evidence"),
+    description="Gathers the sessions of a lead for the gates, and asks every gate again.",
 )
 monitor_lead = dg.define_asset_job(
     "monitor_lead",
     dg.AssetSelection.assets("monitor_incidents"),
     description="One look of the monitor at a lead's sessions; tells a person once per incident.",
 )
-SESSION_JOBS = [paper_canary, shadow_canary, gather_canary, monitor_lead]
+SESSION_JOBS = [paper_canary, shadow_canary, compare_canary, gather_canary, monitor_lead]
 
 
 def _place(context: dg.SensorEvaluationContext) -> Workplace:
@@ -149,12 +155,34 @@ def monitor_sensor(context: dg.SensorEvaluationContext) -> Iterator[dg.RunReques
         yield dg.SkipReason("Nothing new in any session.")
 
 
+@dg.sensor(
+    job=compare_canary,
+    required_resource_keys={PLACE},
+    minimum_interval_seconds=60,
+    description="A session that could not be compared in full is compared again once what it lacked is stored.",
+)
+def paper_parity_sensor(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+    """Bars of a session's last hours and the history of its positions come after its end."""
+    place, quiet = _place(context), True
+    for lead_id in _leads(context.instance):
+        try:
+            due = due_comparisons(place, lead_id)
+        except CopytradeError as error:
+            context.log.warning("%s: %s", lead_id, error)
+            continue
+        for one in due:
+            quiet = False
+            yield dg.RunRequest(run_key=one.run_key, partition_key=one.key, tags={LEAD_TAG: lead_id, "step": "parity"})
+    if quiet:
+        yield dg.SkipReason("Every session is compared as far as it can be.")
+
+
 @dg.run_status_sensor(
     run_status=dg.DagsterRunStatus.SUCCESS,
-    monitored_jobs=[paper_canary],
+    monitored_jobs=[paper_canary, compare_canary],
     request_job=gather_canary,
     minimum_interval_seconds=30,
-    description="A session that ended is gathered into its lead's record.",
+    description="A session that ended or was compared is gathered into its lead's record, and the gates are asked.",
 )
 def session_ended(context: dg.RunStatusSensorContext) -> dg.RunRequest | dg.SkipReason:
     """Once per run."""
@@ -210,4 +238,4 @@ def regular_look(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunReques
 
 
 SESSION_SCHEDULES = [regular_look]
-SESSION_SENSORS = [paper_canary_sensor, monitor_sensor, session_ended, session_failed]
+SESSION_SENSORS = [paper_canary_sensor, paper_parity_sensor, monitor_sensor, session_ended, session_failed]

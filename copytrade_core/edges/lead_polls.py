@@ -10,7 +10,7 @@ from copytrade_core.edges.intervals import epoch_ms
 from copytrade_core.edges.live_polling import PolledPages, SeenPrices
 from copytrade_core.model.source import LeadId
 from copytrade_core.model.source_event import HistoryMatch
-from copytrade_core.session.status import LeadPoll, PollNow
+from copytrade_core.session.status import NOT_POLLED, LeadPoll, PollNow
 
 DELAYS_KEPT = 50
 """Newest episodes whose opening time the history has told."""
@@ -29,7 +29,7 @@ class LeadPolls:
                 lead_id=str(lead),
                 ok=False,
                 at_ms=None,
-                reading="not polled yet",
+                reading=NOT_POLLED,
                 informed_at_ms=at_ms,
                 latency_ms=None,
                 failures=0,

@@ -34,6 +34,7 @@ from copytrade_core.model.side import Side
 from copytrade_core.model.units import MONEY_SCALE, Money, Steps, Ticks, money_from_decimal
 from copytrade_core.session.paper_log import Charged, decode_record
 from copytrade_core.session.snapshot import decode_state
+from copytrade_core.session.status import NOT_POLLED
 
 RulesOf = Callable[[str], Instrument]
 OBSERVED_S_MAX = 300
@@ -78,6 +79,13 @@ class _Look(msgspec.Struct, frozen=True):
     at: datetime
     poll_ok: bool
     controls: tuple[str, ...]
+    poll_reading: str = ""
+    poll_failures: int | None = None
+
+    @property
+    def is_of_a_poll(self) -> bool:
+        """Whether anybody had been asked by then: a status that is older than the first poll says nothing of polls."""
+        return self.poll_ok or self.poll_reading != NOT_POLLED or bool(self.poll_failures)
 
 
 def read_session(folder: Path, rules_of: RulesOf, *, day: str, run_id: str) -> SessionRecord:
@@ -153,8 +161,8 @@ def _record(
         funding=_funding(folder),
         held={name: held.cost for name, held in book.holdings.items()},
         written_off=tuple(_column(connection, "SELECT episode_id FROM decisions WHERE decision = 'written_off'")),
-        polls_count=len(looks),
-        failed_polls_count=sum(not look.poll_ok for look in looks),
+        polls_count=sum(look.is_of_a_poll for look in looks),
+        failed_polls_count=sum(look.is_of_a_poll and not look.poll_ok for look in looks),
         orders=tuple(_orders(connection)),
         fills=tuple(_fills(connection, rules_of)),
         fill_ids=tuple(_column(connection, "SELECT fill_id FROM fill_ids")),

@@ -128,6 +128,10 @@ class LeadPoll:
     next_at_ms: int | None
 
 
+NOT_POLLED = "not polled yet"
+"""The reading of a lead before its first answer: neither a poll that told something nor one that failed."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PollNow:
     """The newest poll of the source: whether it said what is held, when, and its reading in a word.

@@ -6,6 +6,7 @@ What a session does belongs to `session`, how a paper session is put together to
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from copytrade_core.edges.session_evidence import read_session
@@ -35,7 +36,8 @@ def run_canary(place: Workplace, request: CanaryRequest, listen: Callable[[str],
         StoreFault: another process runs this session; a file cannot be read or written.
     """
     tell, plan, name = listen or _nobody, plan_of(place, request.lead_id), request.lead_id
-    if is_live(place, request):
+    watches = is_live(place, request)
+    if watches:
         folder = live_folder(place.settings, name, PAPER)
         tell(f"live in {folder}")
         _live(place, plan, folder, request)
@@ -46,7 +48,8 @@ def run_canary(place: Workplace, request: CanaryRequest, listen: Callable[[str],
     record = read_session(
         folder, lambda market: trading_rules(place, market)[0], day=request.day, run_id=request.run_id
     )
-    return store_session(place, record, folder=folder)
+    # Whatever the clocks say: only who polled the lead has observed it.
+    return store_session(place, replace(record, is_observed=record.is_observed and watches), folder=folder)
 
 
 def free_folder(root: Path) -> Path:

@@ -5,7 +5,8 @@ The comparison and its waterfall belong to `evidence.parity`; here both paths ar
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ from copytrade_core.edges.intervals import epoch_ms, interval_ms_of
 from copytrade_core.edges.paper_account_file import PAPER_ACCOUNT_FILE, PaperAccountFile
 from copytrade_core.edges.parity_session import session_trades
 from copytrade_core.edges.runtime_files import SESSION_FILE
+from copytrade_core.edges.stages.canary_due import NOT_DERIVED, comparison_inputs
 from copytrade_core.edges.stages.canary_plan import plan_of
 from copytrade_core.edges.stages.canary_request import DAY_S, begins_at, span_of
 from copytrade_core.edges.stages.canary_store import (
@@ -27,6 +29,7 @@ from copytrade_core.edges.stages.canary_store import (
     store_document,
 )
 from copytrade_core.edges.stages.episodes import load_episodes
+from copytrade_core.edges.stages.instruments import trading_rules
 from copytrade_core.edges.stages.market_data import load_markets
 from copytrade_core.edges.stages.paper import identity_of
 from copytrade_core.edges.stages.paper_archive import Span, archived_of
@@ -37,7 +40,8 @@ from copytrade_core.evidence.parity_paths import Trades, compare_paths, replay_t
 from copytrade_core.evidence.parity_rows import parity_rows, parity_summary
 from copytrade_core.model.caps import ReplayCaps
 from copytrade_core.model.episode import Episode
-from copytrade_core.model.errors import NotStored
+from copytrade_core.model.errors import BadConfig, NotStored
+from copytrade_core.model.instrument import Instrument
 from copytrade_core.model.market_data import MarketData
 from copytrade_core.model.round_trip import ReplaySpec
 from copytrade_core.model.session_record import SessionRecord
@@ -63,9 +67,12 @@ def compare_session(place: Workplace, key: str) -> StageOutcome:
     folder = _folder(place, key, head.metadata.get(FOLDER))
     plan = plan_of(place, lead_id)
     told = _told(place, plan, record)
-    known = [episode for episode in load_episodes(place, lead_id) if episode.episode_id in told]
-    data = load_markets(place, known).data
+    derived = load_episodes(place, lead_id)
+    known = [episode for episode in derived if episode.episode_id in told]
+    traded = {*told.values(), *(episode.market for episode in derived), *(order.market for order in record.orders)}
+    data = _with_rules(place, load_markets(place, known).data, traded)
     table, skipped = _compared(place, plan, record, folder, known, data)
+    skipped |= dict.fromkeys(sorted(set(told) - {episode.episode_id for episode in known}), NOT_DERIVED)
     facts = _facts(key, record, table, made_at=place.now())
     rows = [row for row in parity_rows(table, data.instruments) if row["notional_e8"]]
     metadata: dict[str, object] = {
@@ -77,6 +84,8 @@ def compare_session(place: Workplace, key: str) -> StageOutcome:
     }
     document = {
         "key": key,
+        "told": sorted(told),
+        "inputs": comparison_inputs(place, lead_id, told),
         FACTS: msgspec.to_builtins(facts),
         "summary": parity_summary(table),
         "episodes_not_comparable": skipped,
@@ -93,15 +102,24 @@ def _folder(place: Workplace, key: str, named: object) -> Path:
     return folder
 
 
-def _told(place: Workplace, plan: PaperPlan, record: SessionRecord) -> set[str]:
-    """Episodes of which the session heard an opening."""
+def _with_rules(place: Workplace, data: MarketData, markets: Collection[str]) -> MarketData:
+    """The data with rules of markets that were traded before any bar of them was stored."""
+    found: dict[str, Instrument] = {}
+    for market in sorted(set(markets) - set(data.instruments)):
+        with suppress(BadConfig, NotStored):
+            found[market] = trading_rules(place, market)[0]
+    return replace(data, instruments={**found, **data.instruments})
+
+
+def _told(place: Workplace, plan: PaperPlan, record: SessionRecord) -> dict[str, str]:
+    """Episodes of which the session heard an opening, with their markets."""
     if record.is_observed:
         from_ms, until_ms = record.started_at_ms, record.ended_at_ms + 1
         span = Span(from_at=_instant(from_ms), until_at=_instant(until_ms))
     else:
         span = span_of(record.day)
     events = archived_of(place, plan, span).events
-    return {event.episode.episode_id for event in events if isinstance(event, SourceOpened)}
+    return {event.episode.episode_id: event.episode.market for event in events if isinstance(event, SourceOpened)}
 
 
 def _compared(

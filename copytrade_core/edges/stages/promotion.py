@@ -137,7 +137,8 @@ def _evidence_document(
 ) -> tuple[dict[str, object], Mapping[Gate, GateResult], CandidateFacts]:
     facts = candidate_facts(place, lead_id)
     # As of the newest page: freshness is asked again whenever a gate is, and must not change these bytes.
-    results = evaluate(facts, contract, now=facts.source.newest_page_at or LONG_AGO)
+    as_of = facts.source.newest_page_at or LONG_AGO
+    results = evaluate(_as_looked_at(facts, contract, as_of), contract, now=as_of)
     lineage = _lineage(place, lead_id, heads, contract)
     document: dict[str, object] = {
         "lead_id": lead_id,
@@ -151,7 +152,24 @@ def _evidence_document(
 
 def _timeless(facts: CandidateFacts) -> CandidateFacts:
     preflight = None if facts.preflight is None else replace(facts.preflight, made_at=None)
-    return replace(facts, source=replace(facts.source, newest_page_at=None), preflight=preflight)
+    incidents = facts.canary.incidents
+    watched = None if incidents is None else replace(incidents, looked_at=None, passes_count=0)
+    return replace(
+        facts,
+        source=replace(facts.source, newest_page_at=None),
+        preflight=preflight,
+        canary=replace(facts.canary, incidents=watched),
+    )
+
+
+def _as_looked_at(facts: CandidateFacts, contract: Contract, as_of: datetime) -> CandidateFacts:
+    """The monitor looks every few minutes; one more look that finds the same must not change the evidence."""
+    incidents = facts.canary.incidents
+    if incidents is None or incidents.looked_at is None:
+        return facts
+    enough = int(contract.threshold(Gate.MONITOR_CLEAN, "passes_count_min").value)
+    looked = replace(incidents, looked_at=as_of, passes_count=enough if incidents.passes_count >= enough else 0)
+    return replace(facts, canary=replace(facts.canary, incidents=looked))
 
 
 def _lineage(place: Workplace, lead_id: str, heads: Mapping[str, Head], contract: Contract) -> Lineage:

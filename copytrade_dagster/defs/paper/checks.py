@@ -12,7 +12,7 @@ from copytrade_dagster.check_results import data_check_result
 from copytrade_dagster.defs.paper.assets import paper_record, paper_session
 from copytrade_dagster.defs.promotion.checks import gate_check_result
 from copytrade_dagster.faults import explained
-from copytrade_dagster.partitioned_checks import blocking_check
+from copytrade_dagster.partitioned_checks import blocking_check, telling_check
 from copytrade_dagster.partitions import LEADS, SESSIONS
 from copytrade_dagster.resources import place_of
 
@@ -40,7 +40,7 @@ def gate_answer(context: dg.AssetCheckExecutionContext, gate: Gate, lead_id: str
         return gate_check_result(result, digest=digest)
 
 
-@blocking_check(
+@telling_check(
     paper_record,
     LEADS,
     "What paper did is what replay does, every difference with a cause. If not: find what the waterfall leaves over.",
@@ -50,7 +50,7 @@ def backtest_paper_parity(context: dg.AssetCheckExecutionContext) -> dg.AssetChe
     return gate_answer(context, Gate.BACKTEST_PAPER_PARITY, context.partition_key)
 
 
-@blocking_check(
+@telling_check(
     paper_record,
     LEADS,
     "Enough observed days, entries and exits, and nothing broke. If not: mend what it names, and let sessions run on.",

@@ -1,0 +1,292 @@
+"""The whole line of a canary: gates pass, a session watches, trades and is compared, and its gates pass on that.
+
+The session lives in real time against the stand-in of Binance (some ten seconds), once for all tests of this module.
+"""
+
+import json
+import shutil
+import time
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import numpy as np
+import pytest
+from dagster._core.definitions.partitions.context import partition_loading_context
+
+from copytrade_core.edges.market_store import store_bars
+from copytrade_core.edges.settings import load_settings
+from copytrade_core.edges.stages.canary_due import due_comparisons
+from copytrade_core.edges.stages.canary_gates import canary_gate
+from copytrade_core.edges.stages.canary_monitor import watch_lead
+from copytrade_core.edges.stages.canary_place import live_folder
+from copytrade_core.edges.stages.canary_start import NotNow, Start, next_session
+from copytrade_core.edges.stages.canary_store import load_session, session_key
+from copytrade_core.edges.stages.instruments import trading_rules
+from copytrade_core.edges.stages.promotion import promotion_evidence, stored_evidence
+from copytrade_core.edges.stages.workplace import open_workplace, utc_now
+from copytrade_core.edges.standins.binance import USUAL_PLAN, StandinConfig, running_standin
+from copytrade_core.edges.standins.lead_records import records_from_directory
+from copytrade_core.model.bar import BarSeries, PriceOrigin
+from copytrade_core.model.instrument import Market
+from copytrade_core.promotion.gate_result import Gate, GateVerdict
+from copytrade_dagster.automation_sessions import paper_canary_sensor, paper_parity_sensor, session_ended
+from copytrade_dagster.definitions import defs
+from tests.made_lead import HOUR_MS, INTERVAL_MS, MADE, MARKET, POLICY, closed_row, loosened, write_pages
+
+pytestmark = pytest.mark.filterwarnings("ignore:Non-compliant tag keys:DeprecationWarning")
+SHORT = POLICY.replace("ttl_s = 3600", "ttl_s = 2").replace("entry_drift_bps_max = 500", "entry_drift_bps_max = 5000")
+ENOUGH = {
+    "sessions_count_min": 1,
+    "observed_hours_min": 0.001,
+    "entries_count_min": 1,
+    "exits_count_min": 1,
+    "intents_compared_count_min": 2,
+}
+"""What one short session can show; every limit on what may go wrong is the shipped one."""
+PRICE = 900_000
+"""In ticks of 0.1: what the lead's own prices are, too."""
+LEAD = "4751838302089254999"
+SESSION_S = 14
+PAPER_GATES = (Gate.BACKTEST_PAPER_PARITY, Gate.PAPER_CANARY_CLEAN)
+
+
+@dataclass(frozen=True)
+class Chain:
+    """The project after the whole line, and what was seen on the way."""
+
+    root: Path
+    day: str
+    seen: dict[str, Any]
+
+
+def flat_bars(instrument: Any, now_ms: int) -> BarSeries:
+    """A market that stands still from two days ago until some hours from now."""
+    times = np.arange(now_ms - 48 * HOUR_MS, now_ms + 6 * HOUR_MS, INTERVAL_MS, dtype=np.int64) // INTERVAL_MS
+    times = np.unique(times) * INTERVAL_MS
+    flat = np.full(len(times), PRICE, dtype=np.int32)
+    return BarSeries(
+        market=Market(MARKET),
+        interval_ms=INTERVAL_MS,
+        origin=PriceOrigin.RECORDED,
+        open_time_ms=times,
+        open=flat,
+        high=flat,
+        low=flat,
+        close=flat,
+        volume=np.full(len(times), 5.0),
+    )
+
+
+def requests_of(sensor: Any, instance: dg.DagsterInstance) -> list[dg.RunRequest]:
+    place = open_workplace(load_settings())
+    with (
+        dg.build_sensor_context(
+            instance=instance,
+            resources={"place": place},
+            repository_def=defs.get_repository_def(),
+            sensor_name=sensor.name,
+        ) as context,
+        partition_loading_context(dynamic_partitions_store=instance),
+    ):
+        return list(sensor.evaluate_tick(context).run_requests or [])
+
+
+def after(run: dg.ExecuteInProcessResult, instance: dg.DagsterInstance) -> list[dg.RunRequest]:
+    """What follows a run that succeeded."""
+    finished = instance.get_run_by_id(run.run_id)
+    assert finished is not None
+    event = (
+        instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.RUN_SUCCESS)
+        .records[0]
+        .event_log_entry.dagster_event
+    )
+    with dg.build_run_status_sensor_context(
+        sensor_name=session_ended.name, dagster_instance=instance, dagster_run=finished, dagster_event=event
+    ) as context:
+        found = session_ended(context)
+    assert isinstance(found, dg.RunRequest)
+    return [found]
+
+
+def launch(job: str, request: dg.RunRequest, instance: dg.DagsterInstance, **config: Any) -> dg.ExecuteInProcessResult:
+    return defs.resolve_job_def(job).execute_in_process(
+        instance=instance,
+        partition_key=request.partition_key,
+        tags=dict(request.tags),
+        run_config=config or None,
+        raise_on_error=False,
+    )
+
+
+def verdicts(run: dg.ExecuteInProcessResult, asset: str) -> dict[str, str]:
+    return {
+        one.check_name: str(one.metadata["verdict"].value)
+        for one in run.get_asset_check_evaluations()
+        if one.asset_key == dg.AssetKey(asset)
+    }
+
+
+def lead_rows(root: Path, now_ms: int) -> list[dict[str, object]]:
+    """What the lead did until today, and a position that it opens in three seconds and closes in six."""
+    saved = json.loads((root / "pages" / LEAD / "position_history_pages_raw.json").read_text())
+    old = saved[0]["response"]["data"]["list"]
+    opened, closed = now_ms + 3_000, now_ms + 6_000
+    return [*old, closed_row(opened=opened, closed=closed, cost=90_000.0, leave=90_000.0, is_long=True, pnl=0.0)]
+
+
+@pytest.fixture(scope="module")
+def chain(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Chain:
+    """Pages, gates, session, history and bars, comparison, record and evidence; sensors ask for what follows."""
+    root = tmp_path_factory.mktemp("chain") / "project"
+    shutil.copytree(template, root)
+    (root / "settings" / "short.toml").write_text(SHORT)
+    contract = root / "settings" / "promotion.toml"
+    contract.write_text(loosened(contract.read_text(), ENOUGH))
+    (root / "instance").mkdir()
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        dg.DagsterInstance.local_temp(str(root / "instance")) as instance,
+    ):
+        patch.setenv("COPYTRADE_CONFIG", str(root / "settings/copytrade.toml"))
+        instance.add_dynamic_partitions("lead", [LEAD])
+        instance.add_dynamic_partitions("market", [MARKET])
+        return Chain(root=root, **walked(root, instance, patch))
+
+
+def walked(root: Path, instance: dg.DagsterInstance, patch: pytest.MonkeyPatch) -> dict[str, Any]:
+    seen: dict[str, Any] = {}
+    derive = dg.RunRequest(partition_key=LEAD)
+    _ = launch("derive_lead", derive, instance)
+    (request,) = requests_of(paper_canary_sensor, instance)
+    day = str(request.partition_key).partition("|")[0]
+    seen["session"] = watched_session(root, request, instance, patch)
+    assert seen["session"].success, [e.event_specific_data for e in seen["session"].all_events if e.is_step_failure]
+    place = open_workplace(load_settings())
+    seen["due_before_history"] = due_comparisons(place, LEAD)
+    seen["gathered_at_once"] = verdicts(gathered(seen["session"], instance), "paper_record")
+    _ = launch("derive_lead", derive, instance)
+    market = trading_rules(place, MARKET)[0]
+    _ = store_bars(place.lake, flat_bars(market, now_ms()), tick_size=market.tick_size, provenance=replace(MADE))
+    (again,) = requests_of(paper_parity_sensor, instance)
+    seen["parity"] = launch("compare_canary", again, instance)
+    seen["due_after"] = requests_of(paper_parity_sensor, instance)
+    seen["gathered"] = gathered(seen["parity"], instance)
+    return {"day": day, "seen": seen}
+
+
+def gathered(run: dg.ExecuteInProcessResult, instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
+    (request,) = after(run, instance)
+    return launch("gather_canary", request, instance)
+
+
+def watched_session(
+    root: Path, request: dg.RunRequest, instance: dg.DagsterInstance, patch: pytest.MonkeyPatch
+) -> dg.ExecuteInProcessResult:
+    """The run that the sensor asked for, while the lead trades on loopback."""
+    begins = now_ms()
+    write_pages(root / "live" / LEAD, lead_rows(root, begins))
+    place = open_workplace(load_settings())
+    market = trading_rules(place, MARKET)[0]
+    config = StandinConfig(
+        records=records_from_directory(root / "live"),
+        plan=USUAL_PLAN,
+        port=0,
+        as_of_ms=begins,
+        speed=1.0,
+        bars=(flat_bars(market, begins),),
+        instruments=(market,),
+    )
+    with running_standin(config) as standin, patch.context() as near:
+        for host in ("SOURCE", "MARKET"):
+            near.setenv(f"COPYTRADE_{host}__BASE_URL", standin.base_url)
+            near.setenv(f"COPYTRADE_{host}__REQUEST_INTERVAL_S", "0")
+        near.setenv("COPYTRADE_CANARY__POLL_EVERY_S", "0.4")
+        near.setenv("COPYTRADE_CANARY__PRICE_EVERY_S", "0.3")
+        asked = {"ops": {"paper_session": {"config": {"live": True, "deadline_s": SESSION_S}}}}
+        return launch("paper_canary", request, instance, **asked)
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+@pytest.fixture
+def place(chain: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A copy of the store and settings as the line left them."""
+    shutil.copytree(chain.root, tmp_path / "project")
+    config = tmp_path / "project" / "settings" / "copytrade.toml"
+    monkeypatch.setenv("COPYTRADE_CONFIG", str(config))
+    return open_workplace(load_settings(file=config))
+
+
+def test_the_session_that_the_sensor_asked_for_watched_and_traded_once(chain: Chain, place):
+    assert chain.seen["session"].success
+    record = load_session(place, session_key(chain.day, LEAD))
+    assert record.is_observed
+    assert [fill.is_entry for fill in record.fills] == [True, False]
+    assert not record.alerts
+
+
+def test_its_gates_pass_on_evidence_that_counts(chain: Chain, place):
+    assert verdicts(chain.seen["gathered"], "paper_record") == {gate.value: "pass" for gate in PAPER_GATES}
+    told = verdicts(chain.seen["gathered"], "promotion_evidence")
+    assert {gate.value: told[gate.value] for gate in PAPER_GATES} == {gate.value: "pass" for gate in PAPER_GATES}
+    for gate in PAPER_GATES:
+        result, digest = canary_gate(place, LEAD, gate)
+        assert (result.verdict, result.reasons) == (GateVerdict.PASS, ())
+        assert digest
+
+
+def test_before_the_history_and_bars_came_nothing_was_compared_and_the_gate_said_so(chain: Chain):
+    assert chain.seen["due_before_history"] == (), "nothing has changed since it was compared at its end"
+    assert chain.seen["gathered_at_once"] == {"backtest_paper_parity": "inconclusive", "paper_canary_clean": "pass"}
+    assert chain.seen["parity"].success
+    assert chain.seen["due_after"] == [], "compared in full, it is not asked for again"
+
+
+@pytest.mark.parametrize("gate", PAPER_GATES)
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ("policy", "counts: observed, of this policy and code"),
+        ("money", "counts: observed, of this policy and code"),
+        ("code", "counts: observed, of this policy and code"),
+        ("age", "not expired"),
+    ],
+)
+def test_the_same_evidence_is_inconclusive_for_anything_else(place, gate, change, why):
+    settings = place.settings
+    match change:
+        case "policy":
+            _ = settings.policies[settings.main_policy].write_text(SHORT.replace("ttl_s = 2", "ttl_s = 4"))
+        case "money":
+            place = replace(place, settings=load_settings(overrides={"canary.daily_loss_usdt_max": "6"}))
+        case "code":
+            place = replace(place, code_version="another")
+        case _:
+            place = replace(place, now=lambda: utc_now() + timedelta(days=31))
+    result, _ = canary_gate(place, LEAD, gate)
+    assert result.verdict is GateVerdict.INCONCLUSIVE
+    assert why in result.deciding.reason
+    assert result.deciding.command == f"copytrade canary paper --lead {LEAD} --live"
+
+
+def test_a_folder_of_another_policy_starts_no_session_and_says_what_to_do(place):
+    _ = place.settings.policies[place.settings.main_policy].write_text(SHORT.replace("ttl_s = 2", "ttl_s = 4"))
+    wanted = next_session(place, LEAD)
+    assert isinstance(wanted, NotNow)
+    assert "another policy" in wanted.why
+    shutil.move(live_folder(place.settings, LEAD, "paper"), place.settings.data_dir / "kept")
+    assert isinstance(next_session(place, LEAD), Start)
+
+
+def test_one_more_look_of_the_monitor_does_not_make_the_evidence_stale(place):
+    _ = watch_lead(place, LEAD)
+    _ = promotion_evidence(place, LEAD)
+    before = stored_evidence(place, LEAD)
+    later = replace(place, now=lambda: utc_now() + timedelta(seconds=1))
+    _ = watch_lead(later, LEAD)
+    assert stored_evidence(later, LEAD).digest == before.digest
