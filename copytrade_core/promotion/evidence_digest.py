@@ -74,6 +74,6 @@ def _timeless(facts: CandidateFacts) -> Mapping[str, object]:
         "trials": facts.trials,
         "holdout": facts.holdout,
         "search": facts.search,
-        "canary": facts.canary,
+        "canary": facts.canary.without_clock,
         "preflight": None if facts.preflight is None else replace(facts.preflight, made_at=None),
     }

@@ -5,7 +5,7 @@ How they come out of runtime directories belongs to edges. What was about anothe
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 
@@ -94,3 +94,10 @@ class CanaryFacts:
     parities: tuple[ParityFacts, ...]
     shadows: tuple[ShadowFacts, ...]
     incidents: IncidentFacts | None
+
+    @property
+    def without_clock(self) -> CanaryFacts:
+        """What is evidence of it: how lately and how often the monitor looked is asked again whenever a gate is."""
+        if self.incidents is None:
+            return self
+        return replace(self, incidents=replace(self.incidents, looked_at=None, passes_count=0))

@@ -149,7 +149,10 @@ def test_the_evidence_digest_is_of_the_inputs_and_not_of_the_clock(candidates, l
     assert first == digest(lineage, preflight=candidates.preflight(made_at=candidates.now))
     assert first != digest(lineage, preflight=candidates.preflight(seeds_count=300))
     assert first != digest(lineage, canary=candidates.canary(sessions=()))
-    assert first == "10fb1df19373d919334999760f5b9feaf4df28fc213f8b6add14922d5a621893"
+    looked_again = candidates.incidents(looked_at=candidates.now, passes_count=501)
+    assert first == digest(lineage, canary=candidates.canary(incidents=looked_again))
+    assert first != digest(lineage, canary=candidates.canary(incidents=candidates.incidents(active=("x",))))
+    assert first == "b63fc90a978d1c8585936e89b9815b90020b9228cfb4996a4ae8b99ba9b8a619"
     for field in ("pages", "contract", "code_version", "venue"):
         assert first != digest(replace(lineage, **{field: "changed"}))
     assert first != digest(lineage, visible=candidates.measures(net_pnl_usdt=91.0))

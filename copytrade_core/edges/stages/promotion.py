@@ -152,13 +152,11 @@ def _evidence_document(
 
 def _timeless(facts: CandidateFacts) -> CandidateFacts:
     preflight = None if facts.preflight is None else replace(facts.preflight, made_at=None)
-    incidents = facts.canary.incidents
-    watched = None if incidents is None else replace(incidents, looked_at=None, passes_count=0)
     return replace(
         facts,
         source=replace(facts.source, newest_page_at=None),
         preflight=preflight,
-        canary=replace(facts.canary, incidents=watched),
+        canary=facts.canary.without_clock,
     )
 
 
