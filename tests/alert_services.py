@@ -25,6 +25,7 @@ class AlertServices:
     taken: list[dict[str, Any]] = field(default_factory=list)
     refused: list[int] = field(default_factory=list)
     failures: list[int] = field(default_factory=list)
+    retry_after_s: int = 5
     base_url: str = ""
 
     @property
@@ -56,7 +57,7 @@ class AlertServices:
         if request.path_params["method"] != "sendMessage":
             return error(404, "Not Found")
         if self.failures:
-            return error(self.failures.pop(0), "Too Many Requests: retry after 5")
+            return error(self.failures.pop(0), f"Too Many Requests: retry after {self.retry_after_s}")
         asked = await request.json()
         if str(asked.get("chat_id")) != CHAT:
             return error(400, "Bad Request: chat not found")

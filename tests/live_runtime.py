@@ -8,9 +8,11 @@ import shutil
 import sqlite3
 import threading
 import time
-from contextlib import closing
+from collections.abc import Callable, Generator
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from copytrade_core.edges.control_files import Control, set_control
 from copytrade_core.edges.session_lease import boot_id
@@ -40,49 +42,65 @@ def row(opened: int, closed: int) -> dict[str, object]:
     return closed_row(opened=opened, closed=closed, cost=90_000.0, leave=90_100.0, is_long=True, pnl=1.0)
 
 
-def hold_on_paper(folder: Path, project_root: Path) -> None:
-    """Runs the session until it holds what the lead opened, keeps its directory as it is then, and ends it."""
+@contextmanager
+def live_session(work: Path, project_root: Path, *rows: dict[str, object]) -> Generator[Path]:
+    """A session of a day in this process; gives its runtime directory, and ends it by KILL."""
     now_ms = time.time_ns() // 1_000_000
-    work = folder.with_name(f"{folder.name}-work")
-    shutil.rmtree(work, ignore_errors=True)
     settings = work / "settings"
     shutil.copytree(project_root / "settings", settings)
     (settings / "follow.toml").write_text(FOLLOW)
     config = settings / "copytrade.toml"
     config.write_text(offline_settings(config.read_text(), "follow"))
-    write_pages(
-        work / "pages" / LEAD, [row(now_ms - 90_000_000, now_ms - 80_000_000), row(now_ms + 3_000, now_ms + 10**8)]
-    )
-    plan = StandinConfig(
-        records=records_from_directory(work / "pages"), plan=USUAL_PLAN, port=0, as_of_ms=now_ms, speed=1.0
-    )
-    with running_standin(plan) as standin:
+    write_pages(work / "pages" / LEAD, [row(now_ms - 90_000_000, now_ms - 80_000_000), *rows])
+    records = records_from_directory(work / "pages")
+    with running_standin(
+        StandinConfig(records=records, plan=USUAL_PLAN, port=0, as_of_ms=now_ms, speed=1.0)
+    ) as standin:
         quick = {f"{host}.{name}": value for host in ("source", "market") for name, value in
                  (("base_url", standin.base_url), ("request_interval_s", 0), ("attempts_max", 1))}  # fmt: skip
         place = open_workplace(load_settings(file=config, overrides={**quick, "data_dir": str(work / "data")}))
         _ = poll_lead(place, LEAD)
         policy = load_policies(place.settings)["follow"]
-        canary = canary_plan(place.settings, place.settings.canary, "follow", policy, plain_lead(LEAD))
-        canary = replace(canary, caps=replace(canary.caps, entry_drift_ppm_max=Ppm(900_000)))
+        plan = canary_plan(place.settings, place.settings.canary, "follow", policy, plain_lead(LEAD))
+        plan = replace(plan, caps=replace(plan.caps, entry_drift_ppm_max=Ppm(900_000)))
+        folder = work / "runtime"
+        pace = {"deadline_s": 86_400, "poll_every_s": 0.5, "price_every_s": 0.3}
         session = threading.Thread(
-            target=run_live_paper_session,
-            args=(place, canary),
-            kwargs={
-                "folder": work / "runtime",
-                "run_id": "r1",
-                "deadline_s": 86_400,
-                "poll_every_s": 0.5,
-                "price_every_s": 0.3,
-            },
+            target=run_live_paper_session, args=(place, plan), kwargs={"folder": folder, "run_id": "r1", **pace}
         )
         session.start()
         try:
-            _wait_for_a_position(work / "runtime", session)
-            _keep(work / "runtime", folder)
+            until((folder / "RUN_STATUS.json").exists, what="the session's first status")
+            yield folder
         finally:
-            set_control(work / "runtime", Control.KILL, who="test", why="enough", at_ms=now_ms)
+            set_control(folder, Control.KILL, who="test", why="enough", at_ms=now_ms)
             session.join(timeout=30)
     assert not session.is_alive()
+
+
+def hold_on_paper(folder: Path, project_root: Path) -> None:
+    """Runs a session until it holds what the lead opened, and keeps its directory as it is then."""
+    work = folder.with_name(f"{folder.name}-work")
+    shutil.rmtree(work, ignore_errors=True)
+    now_ms = time.time_ns() // 1_000_000
+    with live_session(work, project_root, row(now_ms + 3_000, now_ms + 10**8)) as runtime:
+        until(lambda: status_of(runtime)["positions"], what="the position that the lead opened")
+        _keep(runtime, folder)
+
+
+def status_of(folder: Path) -> dict[str, Any]:
+    """What the session shows."""
+    return json.loads((folder / "RUN_STATUS.json").read_bytes())
+
+
+def until(ready: Callable[[], object], *, what: str) -> None:
+    """Waits for something that a running session does."""
+    deadline = time.monotonic() + 40
+    while time.monotonic() < deadline:
+        if ready():
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"{what} never came")
 
 
 def copy_of(kept: Path, folder: Path) -> Path:
@@ -90,16 +108,6 @@ def copy_of(kept: Path, folder: Path) -> Path:
     shutil.copytree(kept, folder)
     (folder / "session.sqlite.lock").write_text(json.dumps({"pid": os.getpid(), "boot_id": boot_id()}))
     return folder
-
-
-def _wait_for_a_position(folder: Path, session: threading.Thread) -> None:
-    until = time.monotonic() + 40
-    while time.monotonic() < until and session.is_alive():
-        status = folder / "RUN_STATUS.json"
-        if status.exists() and json.loads(status.read_bytes())["positions"]:
-            return
-        time.sleep(0.05)
-    raise AssertionError("the session never held what its lead opened")
 
 
 def _keep(source: Path, folder: Path) -> None:

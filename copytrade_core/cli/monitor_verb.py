@@ -93,11 +93,14 @@ def _now_ms() -> int:
 
 
 def _once(watching: Monitor, *, as_baseline: bool, as_json: bool) -> None:
+    from copytrade_core.edges.monitor_pass import NO_ADDRESS
+
     found = watching.look(now_ms=_now_ms(), as_baseline=as_baseline)
     answer(pass_payload(found), as_json=as_json, render=lambda to: draw_pass(to, found))
     if found.unacknowledged:
         raise typer.Exit(ExitCode.REFUSED)
-    if found.failure is not None and not as_baseline:
+    # Who has set no address is not told, and has not been failed by anybody.
+    if found.failure not in (None, NO_ADDRESS) and not as_baseline:
         raise typer.Exit(ExitCode.UPSTREAM)
 
 
@@ -228,10 +231,12 @@ def _what(incident: Incident) -> str:
 
 
 def _draw_message(to: Console, found: MonitorPass) -> None:
+    count = found.pending_count
+    waiting = "1 incident waits" if count == 1 else f"{count} incidents wait"
     if found.failure is not None:
-        say(f"not told yet: {found.failure}; {found.pending_count} incidents wait and are tried again", to=to)
+        say(f"not told yet: {found.failure}; {waiting}", to=to)
     elif found.waits is not None and found.pending_count:
-        say(f"{found.pending_count} incidents wait: {found.waits.value}", to=to)
+        say(f"{waiting}: {found.waits.value}", to=to)
     if found.message is not None and found.failure is None:
         say(f"message: {found.message.title}", to=to)
         say(found.message.body, to=to)

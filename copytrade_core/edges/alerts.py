@@ -25,6 +25,8 @@ _HIDDEN = "********"
 _SECRET_LENGTH_MIN = 4
 """Shorter pieces of an address are words like `v1`; hiding them would hide the reason too."""
 _WHY_MAX = 300
+_RETRY_AFTER = re.compile(r"retry after (\d{1,9})")
+"""What Telegram's Bot API says with status 429; apprise hands on its words."""
 _APPRISE = logging.getLogger(apprise.logger.name)
 _REQUESTS = logging.getLogger("urllib3")
 
@@ -73,6 +75,9 @@ class AlertChannel:
                 next_step="Use a URL like tgram://TOKEN/CHAT; https://appriseit.com lists all services",
             )
         service.socket_connect_timeout = service.socket_read_timeout = settings.timeout_s
+        if service.overflow_mode is apprise.OverflowMode.UPSTREAM:
+            # A service refuses what is too long for it, and would refuse it at every try.
+            service.overflow_mode = apprise.OverflowMode.SPLIT
         if isinstance(service, NotifyTelegram):
             service.notify_url = f"{settings.telegram_base_url}/bot"
         self.service_name = str(service.service_name)
@@ -80,16 +85,23 @@ class AlertChannel:
         self._apprise.add(service)
 
     def send(self, title: str, body: str) -> NotTaken | None:
-        """Sends one message, with a few tries; None when it was taken."""
-        why = ""
+        """Sends one message, with a few tries; None when it was taken.
+
+        A service that asks for a pause gets it; for one longer than `timeout_s` it is left alone in this call.
+        """
+        why, pause_s = "", 0.0
         for attempt in range(self._settings.attempts_max):
+            if pause_s > self._settings.timeout_s:
+                break
             if attempt:
-                self._sleep(self._settings.retry_wait_s * 2 ** (attempt - 1))
+                self._sleep(max(pause_s, self._settings.retry_wait_s * 2 ** (attempt - 1)))
             with _captured() as said:
                 taken = self._apprise.notify(body=body, title=title, body_format=apprise.NotifyFormat.TEXT)
             if taken:
                 return None
             why = self._reason(said)
+            asked = _RETRY_AFTER.search(why)
+            pause_s = float(asked[1]) if asked else 0.0
         return NotTaken(why=f"{self.service_name} did not take it{why}"[:_WHY_MAX])
 
     @override

@@ -37,6 +37,7 @@ from copytrade_core.monitor.rules import judge_all
 from copytrade_core.monitor.thresholds import Policy
 
 BASELINE, PROCESSED = "baseline", "processed"
+NO_ADDRESS = "no alert address is set"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,7 +209,7 @@ class Monitor:
         if self._is_dry_run:
             return replace(result, message=message, pending_count=len(pending))
         if self._alerts is None:
-            return replace(result, message=message, failure="no alert address is set", pending_count=len(pending))
+            return replace(result, message=message, failure=NO_ADDRESS, pending_count=len(pending))
         answer = self._alerts.send(message.title, message.body)
         self._note(history, batch, answer, now_ms)
         left = len(pending) - (len(batch.incidents) if answer is None else 0)
@@ -240,7 +241,7 @@ class Monitor:
         if self._is_dry_run or not heartbeat_due(last_ms, now_ms=now_ms, settings=self._delivery):
             return None
         if self._heartbeats is None:
-            return "no alert address is set"
+            return NO_ADDRESS
         answer = self._heartbeats.send(*heartbeat(result.active, result.session))
         why = None if answer is None else answer.why
         history.add_message(MessageKind.HEARTBEAT, at_ms=now_ms, incidents_count=len(result.active), failure=why)

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from html import escape
 
 from copytrade_core.monitor.delivery import Batch
 from copytrade_core.monitor.finding import Severity
 from copytrade_core.monitor.incidents import Delivery, Incident
 from copytrade_core.monitor.rules import RULES
 
-LISTED_MAX = 12
-"""Incidents that one message spells out; the others are counted."""
+BODY_MAX = 3_000
+"""Longest body, so that with its title it fits one message of Telegram's (4096 characters, escapes included)."""
 OVER = "over"
 TEXT_MAX = 240
 """Longest text of one incident that is taken from data."""
@@ -32,9 +33,16 @@ def is_end(incident: Incident) -> bool:
 
 def body(batch: Batch) -> str:
     """Each incident with its numbers and the first thing to do."""
-    lines = [line for each in batch.incidents[:LISTED_MAX] for line in incident_lines(each)]
-    rest = len(batch.incidents) - LISTED_MAX
-    if rest > 0:
+    lines: list[str] = []
+    length, rest = 0, len(batch.incidents)
+    for each in batch.incidents:
+        added = incident_lines(each)
+        length += sum(len(escape(line)) + 1 for line in added)
+        if lines and length > BODY_MAX:
+            break
+        lines += added
+        rest -= 1
+    if rest:
         lines.append(f"and {rest} more: `copytrade monitor DIR --once` lists all")
     if batch.is_last_of_week:
         lines.append("This was the last message of the weekly budget: until it frees, only critical ones are sent.")

@@ -120,6 +120,33 @@ def test_an_alert_that_fails_is_told_and_kept(run, runtime, services) -> None:
     assert "s3cret-path" not in out
 
 
+@pytest.mark.parametrize("options", [("--once",), ("--once", "--json"), ("--once", "--debug"), ("--test", "--debug")])
+def test_a_bot_token_that_telegram_refuses_is_shown_and_kept_nowhere(
+    options, run, runtime, services, monkeypatch
+) -> None:
+    """Neither in what is printed, nor in a traceback, nor in the monitor's history."""
+    monkeypatch.setenv("COPYTRADE_ALERTS__TELEGRAM_BASE_URL", services.base_url)
+    (runtime.folder / "KILL").touch()
+    token = f"{'9' * 9}:{'Zq' * 17}x"
+    code, out, err = run(runtime.folder, *options, url=f"tgram://{token}/987654321")
+    assert services.refused == [401] * 3
+    assert code == (4 if "--test" in options else 1)
+    assert "Unauthorized" in out
+    kept = b"".join(file.read_bytes() for file in runtime.folder.rglob("*") if file.is_file())
+    for secret in (token, token.partition(":")[2], "987654321"):
+        assert secret not in out + err
+        assert secret.encode() not in kept
+
+
+def test_without_an_address_information_waits_and_the_exit_code_says_that_all_is_well(run, runtime) -> None:
+    runtime.fill()
+    code, out, _ = run(runtime.folder, "--once", url=None)
+    assert code == 0
+    assert "no alert address is set; 1 incident waits" in out
+    (runtime.folder / "KILL").touch()
+    assert run(runtime.folder, "--once", url=None)[0] == 1
+
+
 def test_an_address_that_is_none_is_refused_before_anything_is_written(run, runtime) -> None:
     code, _, err = run(runtime.folder, "--once", url="nosuchservice://hunter22")
     assert code == 2

@@ -11,8 +11,12 @@ from pydantic import SecretStr
 
 from copytrade_core.edges.alert_address import ALERT_URL, address
 from copytrade_core.edges.alerts import AlertChannel, NotTaken
-from copytrade_core.edges.settings_monitor import AlertsSection
+from copytrade_core.edges.settings_monitor import AlertsSection, monitor_policy
 from copytrade_core.model.errors import BadConfig
+from copytrade_core.monitor.delivery import Batch
+from copytrade_core.monitor.finding import Finding, Rule
+from copytrade_core.monitor.incidents import advance
+from copytrade_core.monitor.message import body, title
 from tests.alert_services import CHAT, TOKEN, AlertServices, alert_services
 from tests.monitor_floor import settings
 
@@ -48,10 +52,55 @@ def test_any_other_service_of_apprise_gets_it_too(services) -> None:
 
 
 def test_a_service_that_is_busy_is_asked_again_after_growing_waits(services) -> None:
+    services.failures = [503, 503]
+    waits: list[float] = []
+    assert channel(services.hook, services, waits).send("t", "b") is None
+    assert (services.refused, len(services.taken), waits) == ([503, 503], 1, [1.0, 2.0])
+
+
+def test_telegram_is_given_the_pause_that_it_asks_for(services) -> None:
     services.failures = [429, 429]
     waits: list[float] = []
     assert channel(services.telegram, services, waits).send("t", "b") is None
-    assert (services.refused, len(services.taken), waits) == ([429, 429], 1, [1.0, 2.0])
+    assert (services.refused, len(services.taken), waits) == ([429, 429], 1, [5.0, 5.0])
+
+
+def test_a_pause_that_is_too_long_to_wait_for_is_for_the_next_pass(services) -> None:
+    services.failures, services.retry_after_s = [429, 429], 35
+    waits: list[float] = []
+    answer = channel(services.telegram, services, waits).send("t", "b")
+    assert isinstance(answer, NotTaken)
+    assert "retry after 35" in answer.why
+    assert (services.refused, waits) == ([429], []), "nothing was asked in between"
+
+
+@pytest.mark.parametrize("text", ["x" * 9_000, "a line <&> of data\n" * 700, "&" * 3_000])
+def test_a_message_that_is_too_long_for_telegram_arrives_in_parts(text, services) -> None:
+    assert channel(services.telegram, services).send("copytrade: 40 critical", text) is None
+    assert len(services.taken) > 1
+    assert services.refused == []
+
+
+def test_the_longest_message_of_the_monitor_is_one_message_of_telegram(services) -> None:
+    chosen = settings()
+    found = [
+        Finding(rule=Rule.UNKNOWN_ORDER, subject=f"{n} " + "<&>" * 99, what="&" * 999, numbers=()) for n in range(1, 40)
+    ]
+    incidents = advance(
+        (),
+        {Rule.UNKNOWN_ORDER: tuple(found)},
+        policy=monitor_policy(chosen.monitor, chosen.monitor_levels, chosen.alerts),
+        now_ms=1_780_000_000_000,
+        next_number=1,
+        as_baseline=False,
+    )
+    batch = Batch(incidents=incidents, is_last_of_week=True)
+    assert (
+        channel(services.telegram, services).send(title(batch, "lead 1, follow, paper on paper"), body(batch)) is None
+    )
+    (taken,) = services.taken
+    assert "unknown_order-1 " in taken["text"]
+    assert "weekly budget" in taken["text"]
 
 
 def test_a_service_that_stays_down_is_told_without_its_address(services) -> None:
