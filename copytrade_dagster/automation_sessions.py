@@ -4,7 +4,7 @@ Everything is stopped until a person starts it. Nothing here starts shadow or li
 is not started again. Whether one is wanted is decided in `edges.stages.canary_start`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import dagster as dg
 from dagster._core.storage.tags import MAX_RUNTIME_SECONDS_TAG
@@ -18,11 +18,20 @@ from copytrade_core.model.digest import digest_of
 from copytrade_core.model.errors import CopytradeError
 from copytrade_dagster.partitions import LEADS
 from copytrade_dagster.resources import PLACE
-from copytrade_dagster.session_runs import LEAD_TAG, PARTITION_LEAD, SESSION_TAG, STRATEGY_TAG, attempt, busy
+from copytrade_dagster.session_runs import (
+    LEAD_TAG,
+    PARTITION_LEAD,
+    SESSION_TAG,
+    STRATEGY_TAG,
+    attempt,
+    busy,
+    is_of_its_own_day,
+)
 
 SLACK_S = 900
 """Beyond the deadline: exits of what is still held, and the start of the process."""
 SESSION_S_MAX = 86_400 + SLACK_S
+WHY_LENGTH_MAX = 300
 LIVE = {"ops": {"paper_session": {"config": {"live": True}}}}
 """Asked for before midnight and started after it, a session must not become one of a past day."""
 
@@ -197,12 +206,23 @@ def session_ended(context: dg.RunStatusSensorContext) -> dg.RunRequest | dg.Skip
     description="A session's run that failed becomes an incident, told at once; what it stored is gathered for gates.",
 )
 def session_failed(context: dg.RunFailureSensorContext) -> dg.SensorResult | dg.SkipReason:
-    """Once per run. A session with a broken check is a failed run, and the gates must hear of it."""
+    """Once per run. A session with a broken check is a failed run, and the gates must hear of it.
+
+    A past day that could not be told from the archive is nobody's emergency: whoever asked for it sees it.
+    """
     lead_id = _lead_of(context)
     if lead_id is None:
         return _nobodys(context)
-    requests = [_follow(context, lead_id, monitor_lead.name, "monitor")]
-    if context.dagster_run.job_name == paper_canary.name:
+    run, requests = context.dagster_run, list[dg.RunRequest]()
+    record = context.instance.get_run_record_by_id(run.run_id)
+    if record is not None and is_of_its_own_day(record):
+        began = record.start_time or record.create_timestamp.timestamp()
+        mode = "paper" if run.job_name == paper_canary.name else "shadow"
+        why = f"Dagster run {run.run_id[:8]} failed: {context.failure_event.message}"[:WHY_LENGTH_MAX]
+        failed = {"failed_run": run.run_id, "mode": mode, "began_ms": round(began * 1000), "why": why}
+        config = {"ops": {"monitor_incidents": {"config": failed}}}
+        requests.append(_follow(context, lead_id, monitor_lead.name, "monitor", config))
+    if run.job_name == paper_canary.name:
         requests.append(_follow(context, lead_id, gather_canary.name, "paper"))
     return dg.SensorResult(run_requests=requests)
 
@@ -215,11 +235,18 @@ def _nobodys(context: dg.RunStatusSensorContext) -> dg.SkipReason:
     return dg.SkipReason(f"Run {context.dagster_run.run_id} is of no lead.")
 
 
-def _follow(context: dg.RunStatusSensorContext, lead_id: str, job_name: str, step: str) -> dg.RunRequest:
+def _follow(
+    context: dg.RunStatusSensorContext,
+    lead_id: str,
+    job_name: str,
+    step: str,
+    run_config: Mapping[str, object] | None = None,
+) -> dg.RunRequest:
     return dg.RunRequest(
         run_key=f"{job_name}:{context.dagster_run.run_id}",
         job_name=job_name,
         partition_key=lead_id,
+        run_config=run_config,
         tags={LEAD_TAG: lead_id, "step": step},
     )
 

@@ -11,6 +11,7 @@ from copytrade_core.edges.stages.canary_place import SessionStanding
 
 SESSION_TAG, LEAD_TAG, STRATEGY_TAG = "copytrade/session", "lead", "strategy"
 PARTITION_LEAD = "dagster/partition/lead"
+PARTITION_DAY = "dagster/partition/day"
 """Set by Dagster on every run of a two-dimensional partition."""
 ATTEMPTS_MAX = 3
 """Failed runs of one session: a killed one is gone on with, one that keeps failing waits for a person."""
@@ -74,3 +75,13 @@ def attempt(instance: dg.DagsterInstance, key: str, standing: SessionStanding) -
     if failed >= ATTEMPTS_MAX:
         return f"{failed} runs of this session failed; look at them, then start it yourself"
     return len(earlier) + 1
+
+
+def is_of_its_own_day(record: dg.RunRecord) -> bool:
+    """Whether a run was for the day on which it was made: it followed a lead live, or should have."""
+    made = (
+        record.create_timestamp.replace(tzinfo=UTC)
+        if record.create_timestamp.tzinfo is None
+        else record.create_timestamp
+    )
+    return record.dagster_run.tags.get(PARTITION_DAY) == f"{made.astimezone(UTC):%Y-%m-%d}"

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from copytrade_core.edges.control_files import Control, note_of
+from copytrade_core.edges.failed_runs import failed_runs
 from copytrade_core.edges.journal_reader import JOURNAL_FILE, read_journal
 from copytrade_core.edges.session_process import session_process
 from copytrade_core.edges.status_reader import read_status
@@ -21,6 +22,7 @@ def read_facts(folder: Path, *, now_ms: int, baseline: Watermark, processed: Wat
 
     Raises:
         NotStored: there is no such runtime directory.
+        StoreFault: what is noted of failed runs cannot be read.
     """
     check_directory(folder)
     # The status first: a journal that is read later can only be ahead of it, which the rules know.
@@ -31,6 +33,7 @@ def read_facts(folder: Path, *, now_ms: int, baseline: Watermark, processed: Wat
         journal=read_journal(folder),
         process=session_process(folder / JOURNAL_FILE),
         controls=tuple(_control(folder, each) for each in Control if os.path.lexists(folder / each.value)),
+        failed_runs=failed_runs(folder),
         baseline=baseline,
         processed=processed,
     )

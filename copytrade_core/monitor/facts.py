@@ -230,6 +230,15 @@ class ControlFact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FailedRunFact:
+    """A run that failed, as who started it knows; `at_ms` is of the clock on the wall."""
+
+    run_id: str
+    why: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Watermark:
     """The last row of each table that has been looked at; 0 = none."""
 
@@ -259,6 +268,7 @@ class MonitorFacts:
     controls: tuple[ControlFact, ...]
     baseline: Watermark
     processed: Watermark
+    failed_runs: tuple[FailedRunFact, ...] = ()
 
     @property
     def session_now_ms(self) -> int:

@@ -14,7 +14,9 @@ DAILY_LOSS = "daily_loss"
 
 
 def status_missing(facts: MonitorFacts, _: Thresholds) -> Judged:
-    """No readable status."""
+    """No readable status, where a session ever began; of a run that failed before, `session_failed` tells."""
+    if facts.journal is None and facts.failed_runs:
+        return ()
     if isinstance(facts.status, Unreadable):
         return (_found(Rule.STATUS_MISSING, SESSION, facts.status.what),)
     return ()
@@ -203,12 +205,15 @@ def journal_unreadable(facts: MonitorFacts, _: Thresholds) -> Judged:
 
 
 def session_failed(facts: MonitorFacts, bounds: Thresholds) -> Judged:
-    """The session ended with an error."""
-    if isinstance(facts.status, Unreadable):
+    """The session ended with an error, or a run of it failed without one."""
+    window_ms = bounds.event_window_s * 1000
+    why = {each.run_id: each.why for each in facts.failed_runs if facts.now_ms - each.at_ms <= window_ms}
+    status = facts.status
+    if isinstance(status, Unreadable) and not why:
         return Blind()
-    if facts.status.ended is Ended.ERROR and not is_long_over(facts, bounds):
-        return (_found(Rule.SESSION_FAILED, facts.status.run_id, facts.status.last_error or "it ended with an error"),)
-    return ()
+    if isinstance(status, StatusFact) and status.ended is Ended.ERROR and not is_long_over(facts, bounds):
+        why[status.run_id] = status.last_error or "it ended with an error"
+    return tuple(_found(Rule.SESSION_FAILED, run_id, what) for run_id, what in why.items())
 
 
 def missed_close(facts: MonitorFacts, bounds: Thresholds) -> Judged:

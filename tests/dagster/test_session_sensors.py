@@ -25,10 +25,9 @@ from copytrade_dagster.automation_sessions import (
     regular_look,
     session_ended,
     session_failed,
-    shadow_canary,
 )
 from copytrade_dagster.definitions import defs
-from copytrade_dagster.session_runs import ATTEMPTS_MAX, LOST_AFTER, PARTITION_LEAD, SESSION_TAG
+from copytrade_dagster.session_runs import ATTEMPTS_MAX, LOST_AFTER, PARTITION_DAY, PARTITION_LEAD, SESSION_TAG
 
 pytestmark = pytest.mark.filterwarnings("ignore:Non-compliant tag keys:DeprecationWarning")
 NOW = utc_now()
@@ -49,9 +48,9 @@ def ticked(schedule, context) -> Any:
     return schedule(context)
 
 
-def ran(instance, project, key, status):
+def ran(instance, project, key, status, *, day=None):
     """A run of the session as the instance remembers it."""
-    tags = {SESSION_TAG: key, PARTITION_LEAD: project.lead}
+    tags = {SESSION_TAG: key, PARTITION_LEAD: project.lead, PARTITION_DAY: day or f"{utc_now():%Y-%m-%d}"}
     return create_run_for_test(instance, job_name=paper_canary.name, status=status, tags=tags)
 
 
@@ -214,25 +213,59 @@ def begun(run):
 
 def followed(sensor, instance, run, event_type):
     """What a sensor on runs asks for after a run."""
-    event = dg.DagsterEvent(event_type_value=event_type.value, job_name=run.job_name)
+    event = dg.DagsterEvent(event_type_value=event_type.value, job_name=run.job_name, message="it fell over")
     context = dg.build_run_status_sensor_context(
         sensor_name=sensor.name, dagster_instance=instance, dagster_run=run, dagster_event=event
     )
     asked_for = sensor(context.for_run_failure() if sensor is session_failed else context)
-    requests = asked_for.run_requests if isinstance(asked_for, dg.SensorResult) else [asked_for]
-    return [(one.job_name, one.partition_key, one.run_key) for one in requests]
+    return asked_for.run_requests if isinstance(asked_for, dg.SensorResult) else [asked_for]
+
+
+def told_of(project, instance, request):
+    """Rules and sessions of the incidents that a monitor's run leaves."""
+    job = defs.resolve_job_def(request.job_name)
+    asked_for = {"partition_key": request.partition_key, "run_config": request.run_config, "raise_on_error": False}
+    _ = job.execute_in_process(instance=instance, **asked_for)
+    stored = project.place().lake.document_as("monitor_incidents", project.lead, dict[str, Any])
+    return [(one["incident"].rpartition("-")[0], one["session"]) for one in stored["incidents"]]
 
 
 def test_a_session_that_ended_is_gathered_and_one_that_failed_is_looked_at_too(project, instance):
     run = ran(instance, project, "key", dg.DagsterRunStatus.SUCCESS)
-    done = followed(session_ended, instance, run, dg.DagsterEventType.RUN_SUCCESS)
-    assert done == [("gather_canary", project.lead, f"gather_canary:{run.run_id}")]
-    failed = followed(session_failed, instance, run, dg.DagsterEventType.RUN_FAILURE)
-    assert [(job, lead) for job, lead, _ in failed] == [("monitor_lead", project.lead), ("gather_canary", project.lead)]
-    tags = {PARTITION_LEAD: project.lead}
-    shadow = create_run_for_test(instance, job_name=shadow_canary.name, tags=tags)
-    (only,) = followed(session_failed, instance, shadow, dg.DagsterEventType.RUN_FAILURE)
-    assert only[:2] == ("monitor_lead", project.lead)
+    (gathered,) = followed(session_ended, instance, run, dg.DagsterEventType.RUN_SUCCESS)
+    assert (gathered.job_name, gathered.partition_key) == ("gather_canary", project.lead)
+    asked_for = followed(session_failed, instance, run, dg.DagsterEventType.RUN_FAILURE)
+    assert [one.job_name for one in asked_for] == ["monitor_lead", "gather_canary"]
+    assert {one.partition_key for one in asked_for} == {project.lead}
+    again = followed(session_failed, instance, run, dg.DagsterEventType.RUN_FAILURE)
+    assert [one.run_key for one in again] == [one.run_key for one in asked_for], "once per run"
+
+
+def test_a_past_day_that_cannot_be_told_is_nobodys_emergency(project, instance):
+    run = ran(instance, project, "key", dg.DagsterRunStatus.FAILURE, day="2026-01-03")
+    asked_for = followed(session_failed, instance, run, dg.DagsterEventType.RUN_FAILURE)
+    assert [one.job_name for one in asked_for] == ["gather_canary"]
+
+
+@pytest.mark.usefixtures("derived")
+def test_a_run_that_failed_before_any_session_began_is_one_incident_however_often_it_is_told(project, instance):
+    run = ran(instance, project, "key", dg.DagsterRunStatus.FAILURE)
+    look, _ = followed(session_failed, instance, run, dg.DagsterEventType.RUN_FAILURE)
+    assert told_of(project, instance, look) == [("session_failed", "paper")]
+    assert told_of(project, instance, look) == [("session_failed", "paper")]
+    assert not asked(monitor_sensor, project.place(), instance).run_requests
+
+
+def test_a_run_that_was_killed_and_gone_on_with_is_one_incident_of_its_own_folder(project, instance, folder):
+    shadow = live_folder(project.place().settings, project.lead, "shadow")
+    shadow.mkdir()
+    for each in (folder, shadow):
+        leave_status(each, run_id="the next one", ended="deadline")
+    run = ran(instance, project, "key", dg.DagsterRunStatus.FAILURE)
+    look, _ = followed(session_failed, instance, run, dg.DagsterEventType.RUN_FAILURE)
+    assert [one for one in told_of(project, instance, look) if one[0] != "status_missing"] == [
+        ("session_failed", "paper")
+    ]
 
 
 def test_a_run_whose_process_is_gone_is_failed_and_gone_on_with(project, instance, folder):

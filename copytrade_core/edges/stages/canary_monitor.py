@@ -17,6 +17,7 @@ from copytrade_core.edges.incident_db import INCIDENTS_FILE
 from copytrade_core.edges.monitor_pass import Monitor, MonitorPass
 from copytrade_core.edges.monitor_record import MonitorRecord, read_record
 from copytrade_core.edges.settings import Settings
+from copytrade_core.edges.stages.canary_failure import FailedRun, note_failure
 from copytrade_core.edges.stages.canary_place import runtime_folders
 from copytrade_core.edges.stages.canary_store import FACTS, INCIDENTS, store_document
 from copytrade_core.edges.stages.workplace import StageOutcome, Workplace
@@ -27,13 +28,17 @@ from copytrade_core.promotion.facts_canary import IncidentFacts
 from copytrade_core.promotion.gate_result import Gate
 
 
-def watch_lead(place: Workplace, lead_id: str) -> StageOutcome:
+def watch_lead(place: Workplace, lead_id: str, *, failed: FailedRun | None = None) -> StageOutcome:
     """Looks once at every session of the lead, tells a person what is new, and stores `monitor_incidents`.
+
+    A run that `failed` is one incident, also where no session ever began.
 
     Raises:
         NotStored: the lead has no session yet.
         StoreFault: a history cannot be read or written.
     """
+    if failed is not None:
+        note_failure(place, lead_id, failed)
     folders = runtime_folders(place.settings, lead_id)
     if not folders:
         raise NotStored(

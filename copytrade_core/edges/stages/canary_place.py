@@ -14,6 +14,7 @@ import msgspec
 
 from copytrade_core.edges.atomic_files import read_if_present
 from copytrade_core.edges.control_files import Control
+from copytrade_core.edges.failed_runs import FAILED_RUNS_FILE
 from copytrade_core.edges.session_process import session_process
 from copytrade_core.edges.settings import Settings
 from copytrade_core.edges.tracking import LEAD_ID
@@ -101,6 +102,7 @@ def standing_of(folder: Path) -> SessionStanding:
 
 
 def runtime_folders(settings: Settings, lead_id: str) -> list[Path]:
-    """Runtime directories of the lead's live sessions that exist, whatever ran in them."""
+    """Runtime directories of the lead's live sessions that exist, whatever ran in them, or failed to."""
     folders = [live_folder(settings, lead_id, mode) for mode in LIVE_PATHS]
-    return [folder for folder in folders if (folder / STATUS_FILE).exists() or (folder / SESSION_FILE).exists()]
+    left = (STATUS_FILE, SESSION_FILE, FAILED_RUNS_FILE)
+    return [folder for folder in folders if any((folder / name).exists() for name in left)]
