@@ -182,6 +182,7 @@ def draw_shadows(to: Console, rows: Sequence[Row]) -> None:
     table(to, columns, [[_cell(row[name]) for name in columns] for row in done], title="shadow sessions", right=())
     for row in done:
         _draw_desired(to, row)
+        say_exactly(f"read at {row['read_at']}", to=to)
         say_exactly(f"files   {row['folder']}", to=to)
     for row in rows:
         if "skipped" in row:

@@ -59,6 +59,7 @@ class ShadowFacts:
     """One shadow session: orders it would have sent, those that the venue would not take, what the probe refused."""
 
     key: str
+    venue: str
     policy_digest: str
     code_version: str
     is_observed: bool
@@ -85,9 +86,10 @@ class IncidentFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CanaryFacts:
-    """Everything known of one lead's canaries, and which policy and code they must have been of to count."""
+    """Everything known of one lead's canaries, and of which policy, code and venue they must be to count."""
 
     lead_id: str
+    venue: str
     policy_digest: str
     code_version: str
     sessions: tuple[SessionFacts, ...]

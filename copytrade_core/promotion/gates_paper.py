@@ -105,11 +105,11 @@ def backtest_paper_parity(facts: CanaryFacts, contract: Contract, *, now: dateti
 
 
 def shadow_clean(facts: CanaryFacts, contract: Contract, *, now: datetime) -> GateResult:
-    """Every order that would have been sent was one that the venue takes, to the last field."""
+    """Every order that would have been sent was one that the venue of today takes, to the last field."""
     gate = Gate.SHADOW_CLEAN
     judge, again = Judge(gate=gate, contract=contract, origin=PriceOrigin.RECORDED), shadow_command(facts)
-    kept = _counting(judge, "shadow_age_s_max", facts, facts.shadows, now)
-    absent = _why_none(facts.shadows, kept, "shadow session")
+    kept = [one for one in _counting(judge, "shadow_age_s_max", facts, facts.shadows, now) if one.venue == facts.venue]
+    absent = _why_none(facts.shadows, kept, f"shadow session at {facts.venue}")
     invalid = tuple(f"{one.key}: {what}" for one in kept for what in one.invalid)
     probes = tuple(f"{one.key}: {what}" for one in kept for what in one.probe_faults)
     orders = float(sum(one.orders_count for one in kept)) if kept else None

@@ -130,13 +130,14 @@ def test_what_sends_orders_is_known_to_few(skeleton, tmp_path, path):
     assert "What can send an order is known only" in " ".join(said.split())
 
 
-def test_the_preflight_and_live_places_may_know_it(skeleton, tmp_path):
+def test_the_preflight_live_and_shadow_places_may_know_it(skeleton, tmp_path):
     places = (
         *(
             "edges/preflight/http_world.py",
             "edges/live/desk.py",
             "edges/stages/certify.py",
             "edges/stages/preflight.py",
+            "edges/stages/canary_shadow.py",
         ),
         *("edges/stages/live.py", "cli/preflight_verbs.py", "cli/live_verbs.py"),
     )
@@ -146,9 +147,13 @@ def test_the_preflight_and_live_places_may_know_it(skeleton, tmp_path):
     assert code == 0, said
 
 
-@pytest.mark.parametrize("paper", ["copytrade_core/edges/stages/paper.py", "copytrade_core/edges/paper/session.py"])
-def test_paper_cannot_reach_it_through_others_either(skeleton, tmp_path, paper):
-    files = {"copytrade_core/edges/stages/live.py": SENDS, paper: "import copytrade_core.edges.stages.live"}
+@pytest.mark.parametrize("through", ["live", "canary_shadow"])
+@pytest.mark.parametrize("paper", ["stages/paper.py", "stages/paper_live.py", "stages/canary.py", "paper/session.py"])
+def test_paper_cannot_reach_it_through_others_either(skeleton, tmp_path, paper, through):
+    files = {
+        f"copytrade_core/edges/stages/{through}.py": SENDS,
+        f"copytrade_core/edges/{paper}": f"import copytrade_core.edges.stages.{through}",
+    }
     code, said = planted(skeleton, tmp_path / "house", files)
     assert code == 1, said
     assert "Neither a strategy nor a session nor paper" in " ".join(said.split())

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import shutil
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,11 +23,7 @@ from copytrade_core.edges.stages.instruments import trading_rules
 from copytrade_core.edges.stages.preflight_facts import CERTIFICATE
 from copytrade_core.edges.stages.shadow_summary import shadow_row
 from copytrade_core.edges.stages.workplace import Workplace
-from copytrade_core.edges.standins.venue_server import VenueServerConfig, VenueStandin, running_venue
-from copytrade_core.edges.standins.venue_setup import KeySetup, MarketSetup, VenueSetup, fake_key
-from copytrade_core.edges.venues.catalogue import profile_of
-from copytrade_core.edges.venues.certificate import certificate_json
-from copytrade_core.edges.venues.certify import certificate_of
+from copytrade_core.edges.standins.venue_setup import KeySetup, fake_key
 from copytrade_core.evidence.parity import TradePath
 from copytrade_core.model.errors import BadConfig, BadInput, NotStored
 from copytrade_core.model.venue import PositionMode, Venue
@@ -40,15 +34,12 @@ from copytrade_core.virtual_exchange.venue_ask import VenueCall
 from tests.edges.test_live_paper import LEAD as LIVE_LEAD
 from tests.edges.test_live_paper import live_place, row
 from tests.made_lead import loosened
+from tests.shadow_floor import nothing_was_sent, now_ms, venue_beside
 from tests.small_lead import LEAD, place_of, small_project
 from tests.trading_floor import BTC
 
 DAY = "2026-01-03"
 ASKED = CanaryRequest(lead_id=LEAD, day=DAY, is_live=False, run_id="s1", deadline_s=None)
-
-
-def now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 @pytest.fixture(scope="module")
@@ -68,59 +59,6 @@ def environ(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
         for variable in (name, f"{name}_FILE"):
             monkeypatch.delenv(variable, raising=False)
     return monkeypatch
-
-
-@contextmanager
-def venue_beside(
-    place: Workplace, venue: Venue, environ: pytest.MonkeyPatch, *, step: str | None = None, **changes: Any
-) -> Iterator[tuple[Workplace, VenueStandin]]:
-    """A venue's stand-in on the machine's clock, the key to it, its certificate, and settings that name it."""
-    rules = trading_rules(place, BTC)[0]
-    grid = step or f"{rules.step_size:f}"
-    key, listed = changes.pop("key", KeySetup()), changes.pop("listed", BTC)
-    market = MarketSetup(
-        market=listed,
-        tick_size=f"{rules.tick_size:f}",
-        step_size=grid,
-        min_quantity=grid,
-        min_notional=changes.pop("min_notional", "2"),
-        contract_size=grid if venue is Venue.GATE else None,
-    )
-    setup = VenueSetup(
-        now_ms=now_ms(),
-        cash="100",
-        position_mode=changes.pop("position_mode", PositionMode.HEDGE),
-        key=key,
-        markets=[market],
-        prices={listed: [(now_ms() - 3_600_000, "90000")]},
-        speed=1.0,
-        **changes,
-    )
-    certificate = certificate_of(profile_of(venue), requests=(), made_at_ms=0)
-    _ = place.lake.put_document(
-        CERTIFICATE,
-        venue.value,
-        msgspec.json.decode(certificate_json(certificate)),
-        schema_version=1,
-        code_version=place.code_version,
-        parents={},
-        metadata={},
-    )
-    fake = fake_key(venue, key)
-    environ.setenv(KEY, fake.api_key)
-    environ.setenv(SECRET, fake.secret)
-    with running_venue(VenueServerConfig(venue=venue, setup=setup, port=0)) as running:
-        shadow = place.settings.shadow.model_copy(update={"base_url": running.base_url, "timeout_s": 2.0})
-        preflight = place.settings.preflight.model_copy(update={"venue": venue})
-        settings = place.settings.model_copy(update={"shadow": shadow, "preflight": preflight})
-        yield replace(place, settings=settings), running
-
-
-def nothing_was_sent(standin: VenueStandin) -> bool:
-    """No order, no position, no request that the venue does not have, and nothing but reads."""
-    ledger = standin.control.ledger()
-    odd = (ledger.orders, ledger.positions, ledger.fills, ledger.unknown_requests, ledger.internal_errors)
-    return not any(odd) and ledger.calls != {} and all(call.startswith("GET ") for call in ledger.calls)
 
 
 # -- the key -----------------------------------------------------------------------------------------------------------

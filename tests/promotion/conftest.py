@@ -219,6 +219,7 @@ class Candidates:
     def shadow(**changes: object) -> ShadowFacts:
         values: dict[str, object] = {
             "key": f"2026-05-10|{LEAD}",
+            "venue": "bingx",
             "policy_digest": POLICY,
             "code_version": CODE,
             "is_observed": True,
@@ -244,6 +245,7 @@ class Candidates:
     def canary(**changes: object) -> CanaryFacts:
         values: dict[str, object] = {
             "lead_id": LEAD,
+            "venue": "bingx",
             "policy_digest": POLICY,
             "code_version": CODE,
             "sessions": tuple(Candidates.session(number) for number in range(7)),

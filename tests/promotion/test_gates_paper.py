@@ -59,6 +59,13 @@ def test_archived_reconstructed_and_foreign_sessions_never_count_whatever_they_s
     assert result(candidates, SHADOW, shadows=(shadow,)).verdict is INCONCLUSIVE
 
 
+@pytest.mark.parametrize("invalid", [(), ("ct-1: below minimum",)])
+def test_what_was_shown_at_another_venue_says_nothing_of_the_one_of_today(candidates, invalid):
+    found = result(candidates, SHADOW, shadows=(candidates.shadow(invalid=invalid),), venue="gate")
+    assert found.verdict is INCONCLUSIVE
+    assert "shadow session at gate" in found.deciding.reason
+
+
 @pytest.mark.parametrize("gate", [CANARY, PARITY, SHADOW, MONITOR])
 def test_old_evidence_has_expired_and_has_not_failed(candidates, gate):
     found = result(candidates, gate, now=candidates.now + timedelta(days=60))

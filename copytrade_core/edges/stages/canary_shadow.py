@@ -66,7 +66,7 @@ def run_shadow(place: Workplace, request: CanaryRequest, listen: Callable[[str],
     venue = place.settings.preflight.venue
     with closing(_opened(place, venue)) as look:
         probe = _probed(look, venue)
-        tell(f"{venue} is read at {place.settings.shadow.base_url or 'its own address'}; nothing is sent")
+        tell(f"{venue} is read at {_address(place)}; nothing is sent")
         folder = _folder(place, request, live=live)
         tell(f"{'live' if live else f'archived {request.day}'} in {folder}")
         try:
@@ -97,6 +97,11 @@ def _opened(place: Workplace, venue: Venue) -> ShadowVenue:
         timeout_s=settings.timeout_s,
         position_mode=settings.position_mode,
     )
+
+
+def _address(place: Workplace) -> str:
+    """Where the venue is read: a stand-in shows the machinery, only the venue itself its real rules."""
+    return place.settings.shadow.base_url or "the venue itself"
 
 
 def _secret(variable: str, venue: Venue) -> SecretStr:
@@ -177,6 +182,7 @@ def _stored(
     metadata = {
         **{name: session.metadata[name] for name in ("folder", "ended", "observed", "equity_usdt", "checks")},
         "venue": record.venue,
+        "read_at": _address(place),
         "orders": found.orders_count,
         "invalid": list(found.invalid),
         "probe_faults": list(found.faults),
@@ -197,6 +203,7 @@ def _document(
 ) -> Mapping[str, object]:
     facts = ShadowFacts(
         key=session_key(record.day, record.lead),
+        venue=record.venue,
         policy_digest=record.policy_digest,
         code_version=record.code_version,
         is_observed=record.is_observed,

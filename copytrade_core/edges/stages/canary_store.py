@@ -184,6 +184,7 @@ def canary_facts(place: Workplace, lead_id: str, *, policy_digest: str) -> Canar
     watched = place.lake.head(INCIDENTS, lead_id) is not None
     return CanaryFacts(
         lead_id=lead_id,
+        venue=place.settings.preflight.venue,
         policy_digest=policy_digest,
         code_version=place.code_version,
         sessions=found.sessions,

@@ -10,7 +10,7 @@ from copytrade_core.edges.stages.workplace import Workplace
 
 Row = dict[str, object]
 KEPT = (
-    *("venue", "ended", "observed", "orders", "invalid", "probe_faults", "broken", "looks_unanswered"),
+    *("venue", "read_at", "ended", "observed", "orders", "invalid", "probe_faults", "broken", "looks_unanswered"),
     *("rules_stricter_at_the_venue", "key_rights", "foreign_rows"),
 )
 
