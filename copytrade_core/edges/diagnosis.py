@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
+from copytrade_core.edges.diagnosis_sessions import SessionFinding, sessions, told, watched
 from copytrade_core.edges.holdout_file import HoldoutFile
 from copytrade_core.edges.lake import Lake
 from copytrade_core.edges.lake_garbage import garbage
@@ -57,6 +58,9 @@ def diagnose(
         _guarded("holdout", lambda: _holdout(lake)),
         _guarded("leftovers", lambda: _leftovers(lake.root, now.timestamp() - garbage_age_s)),
         _guarded("leads", lambda: _leads(archive)),
+        _guarded("sessions", lambda: _session("sessions", sessions(settings.data_dir, now))),
+        _guarded("monitor", lambda: _session("monitor", _watched(settings, now))),
+        _guarded("alerts", lambda: _session("alerts", told(settings.data_dir, now, os.environ))),
     ]
 
 
@@ -66,6 +70,14 @@ def _fine(subject: str, found: str) -> Finding:
 
 def _bad(subject: str, found: str, next_step: str) -> Finding:
     return Finding(subject=subject, is_fine=False, found=found, next_step=next_step)
+
+
+def _session(subject: str, found: SessionFinding) -> Finding:
+    return Finding(subject=subject, is_fine=not found.next_step, found=found.found, next_step=found.next_step)
+
+
+def _watched(settings: Settings, now: datetime) -> SessionFinding:
+    return watched(settings.data_dir, now, interval_s=settings.monitor.interval_s)
 
 
 def _guarded(subject: str, look: Callable[[], Finding]) -> Finding:

@@ -148,6 +148,39 @@ def test_controls_are_set_told_and_taken_back(kept: Kept, copytrade) -> None:
     assert copytrade("stop", "/nowhere", "--why", "x").code == 3
 
 
+def findings(copytrade) -> dict[str, tuple[bool, str]]:
+    said = copytrade("doctor", "--json").json["findings"]
+    return {each["subject"]: (each["is_fine"], each["next_step"]) for each in said}
+
+
+def test_the_doctor_knows_how_sessions_stand_who_watches_them_and_whether_anybody_can_be_told(
+    kept: Kept, copytrade, environment
+) -> None:
+    environment["COPYTRADE_ALERT_URL"] = ""
+    before = findings(copytrade)
+    assert before["sessions"] == (False, f"copytrade status {kept.folder}"), "a journal without a status"
+    assert (before["monitor"], before["alerts"]) == ((True, ""), (True, "")), "nothing runs"
+    kept.show()
+    running = findings(copytrade)
+    assert running["sessions"] == (True, "")
+    assert running["monitor"] == (False, f"copytrade monitor {kept.folder}")
+    assert running["alerts"][0] is False
+    assert "COPYTRADE_ALERT_URL" in running["alerts"][1]
+    _ = copytrade("monitor", str(kept.folder), "--once")
+    environment["COPYTRADE_ALERT_URL"] = "tgram://not-used-here"
+    watched = findings(copytrade)
+    assert {name: watched[name] for name in ("sessions", "monitor", "alerts")} == {
+        "sessions": (True, ""),
+        "monitor": (True, ""),
+        "alerts": (True, ""),
+    }
+    (kept.folder / "RUN_STATUS.json").write_bytes(b"{")
+    assert findings(copytrade)["sessions"] == (False, f"copytrade status {kept.folder}")
+    kept.wall_ms -= 600_000
+    kept.show()
+    assert findings(copytrade)["sessions"] == (False, f"copytrade status {kept.folder}")
+
+
 def test_a_session_is_asked_in_sql(kept: Kept, copytrade) -> None:
     kept.show()
     said = copytrade("sql", "--session", str(kept.folder), "SELECT kind FROM fills", "--json")
