@@ -60,7 +60,7 @@ __all__ = [
 
 DAY_MS = 86_400_000
 
-Record = Hold | SyncState | Approved | Refused | Order | Fill | WrittenOff
+Record = Hold | SyncState | Approved | Refused | Order | Fill | FundingPaid | WrittenOff
 """What a step leaves behind for the journal: every side exit is kept with its reason."""
 
 
@@ -92,6 +92,7 @@ def advance(state: FlowState, event: Event, desk: Desk, *, now_ms: int) -> Step:
             records.extend(lost)
         case FundingPaid(episode_id=episode_id, cost=cost) if episode_id in state.book.holdings:
             state = replace(state, book=post_funding(state.book, episode_id, cost))
+            records.append(event)
         case _:
             pass
     told = _told(state, event, desk, now_ms)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from copytrade_core.edges.session_db import SessionDb
 from copytrade_core.model.alert import Alert, AlertKind
+from copytrade_core.model.event import FundingPaid
 from copytrade_core.model.fill import Fill, FillModel
 from copytrade_core.model.intent import Hold, IntentKind, LimitStyle
 from copytrade_core.model.order import Order
@@ -102,7 +103,12 @@ def whole_step(number: int) -> JournalStep:
         row(number + 1, OrderState.PLANNED),
         at_ms=START_MS + number,
         state=b'{"step":%d}' % number,
-        records=(order(number), fill(number), Hold(episode_id=EPISODE, reason="n", numbers=(), decided_at_ms=number)),
+        records=(
+            order(number),
+            fill(number),
+            FundingPaid(episode_id=EPISODE, market=BTC, cost=Money(number), time_ms=number),
+            Hold(episode_id=EPISODE, reason="n", numbers=(), decided_at_ms=number),
+        ),
         fill_ids=(f"trade {number}",),
         alerts=(Alert(kind=AlertKind.SLIPPAGE, subject=str(number), at_ms=number, what="a test"),),
         cursor=str(number),

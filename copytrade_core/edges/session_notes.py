@@ -6,23 +6,21 @@ here is needed to go on after a crash. Executes nothing but reads.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from typing import Any, assert_never
+from typing import assert_never
 
-import msgspec
-
+from copytrade_core.edges.seen_fills import VENUE_MODEL, Ask, SeenFill
+from copytrade_core.edges.seen_quotes import SeenQuotes
 from copytrade_core.edges.session_rows import Values
 from copytrade_core.model.instrument import Instrument
 from copytrade_core.model.intent import IntentKind
 from copytrade_core.model.source_event import SourceChanged, SourceClosed, SourceEvent, SourceMissing, SourceOpened
+from copytrade_core.session.feed import QuoteSeen
 from copytrade_core.session.status import PositionState, SessionStatus
 from copytrade_core.strategies.state import SOURCE_CLOSE
 
 Statement = tuple[str, Values]
-Ask = Callable[[str, Values], list[tuple[Any, ...]]]
-BPS = 10_000
 
 
 def _insert(table: str, columns: str, *, or_ignore: bool = False) -> str:
@@ -44,8 +42,8 @@ _POSITION = _insert(
 _EQUITY = _insert("equity", "run, at_ms, cash, equity, day_result, positions_count, gross_notional")
 _SLIPPAGE = _insert(
     "slippage_observations",
-    "run, at_ms, fill, client_order_id, market, side, buys, mark_before, quote_before, expected, filled, quantity, "
-    "signed_bps",
+    "run, at_ms, fill, client_order_id, market, side, buys, mark_before, quote_before, bid_before, ask_before, "
+    "expected, filled, quantity, signed_bps",
 )
 _COMPARISON = _insert(
     "comparisons",
@@ -53,59 +51,8 @@ _COMPARISON = _insert(
     "seen_at_ms, decided_at_ms, decided_price, sent_at_ms, filled_at_ms, fill_price, source_lag_ms, decision_lag_ms, "
     "sending_lag_ms, fill_lag_ms, total_lag_ms, decided_to_fill_bps, source_to_fill_bps",
 )
-_UNSEEN = """SELECT f.number, f.at_ms, f.client_order_id, f.episode_id, f.market, f.side, f.kind, f.leg, f.buys,
-        f.time_ms, f.raw_price, f.price, f.quantity, f.model, i.body, o.sent_at_ms
-    FROM fills f LEFT JOIN intents i ON i.client_order_id = f.client_order_id
-        LEFT JOIN orders o ON o.client_order_id = f.client_order_id
-    WHERE f.number > (SELECT coalesce(max(fill), 0) FROM slippage_observations) ORDER BY f.number"""
 _SOURCE = """SELECT number, happened_at_ms, price, known_at_ms FROM source_events
     WHERE episode_id = ? AND kind IN ('closed', ?) AND known_at_ms <= ? ORDER BY number DESC LIMIT 1"""
-VENUE_MODEL = "venue_v1"
-
-
-class _Style(msgspec.Struct, frozen=True):
-    price: int | None = None
-    trigger: int | None = None
-
-
-class _Wish(msgspec.Struct, frozen=True):
-    style: _Style
-    reference_price: int
-    decided_at_ms: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeenFill:
-    """One fill of the journal with the wish behind it."""
-
-    number: int
-    at_ms: int
-    client_order_id: str
-    episode_id: str
-    market: str
-    side: str
-    kind: str
-    leg: str
-    buys: int
-    time_ms: int
-    raw_price: int
-    price: int
-    quantity: int
-    model: str
-    wish: _Wish | None
-    sent_at_ms: int | None
-
-    @property
-    def expected(self) -> int:
-        """A resting order's own price; otherwise what the decision saw, or what is known of the price before."""
-        if self.wish is None:
-            return self.raw_price
-        return self.wish.style.price or self.wish.style.trigger or self.wish.reference_price
-
-    def worse_bps(self, expected: float) -> float:
-        """Signed basis points of the fill against a price: positive = worse for us."""
-        sign = 1 if self.buys else -1
-        return sign * (self.price - expected) / expected * BPS
 
 
 def source_event_row(event: SourceEvent, *, at_ms: int) -> Statement:
@@ -182,49 +129,21 @@ def position_row(position: PositionState, *, at_ms: int) -> Statement:
     )
 
 
-def unseen_fills(ask: Ask) -> list[SeenFill]:
-    """Fills of the journal that have no observation yet, oldest first."""
-    return [
-        SeenFill(
-            number=row[0],
-            at_ms=row[1],
-            client_order_id=row[2],
-            episode_id=row[3],
-            market=row[4],
-            side=row[5],
-            kind=row[6],
-            leg=row[7],
-            buys=row[8],
-            time_ms=row[9],
-            raw_price=row[10],
-            price=row[11],
-            quantity=row[12],
-            model=row[13],
-            wish=_wish(row[14]),
-            sent_at_ms=row[15],
-        )
-        for row in ask(_UNSEEN, ())
-    ]
-
-
-def _wish(body: str | None) -> _Wish | None:
-    """The wish behind an order; None for what nobody wished: a close that somebody else made."""
-    if body is None:
-        return None
-    try:
-        return msgspec.json.decode(body, type=_Wish)
-    except msgspec.ValidationError:
-        return None
-
-
-def observations(fills: list[SeenFill], ask: Ask, instruments: Mapping[str, Instrument]) -> Iterator[Statement]:
+def observations(
+    fills: list[SeenFill], ask: Ask, instruments: Mapping[str, Instrument], quotes: SeenQuotes
+) -> Iterator[Statement]:
     """Slippage and comparison of each fill."""
     for fill in fills:
-        yield _slippage(fill)
+        yield _slippage(fill, quotes.before(fill.market, fill.time_ms))
         yield _comparison(fill, ask, instruments.get(fill.market))
 
 
-def _slippage(fill: SeenFill) -> Statement:
+def _slippage(fill: SeenFill, quote: QuoteSeen | None) -> Statement:
+    """A quote tells mark, bid and ask before; without one the mark is what the decision saw, the price its fill's."""
+    decided = None if fill.wish is None else fill.wish.reference_price
+    touched = None if fill.model == VENUE_MODEL else fill.raw_price
+    if quote is not None:
+        decided, touched = quote.mark, quote.ask if fill.buys else quote.bid
     return _SLIPPAGE, (
         fill.at_ms,
         fill.number,
@@ -232,8 +151,10 @@ def _slippage(fill: SeenFill) -> Statement:
         fill.market,
         fill.side,
         fill.buys,
-        None if fill.wish is None else fill.wish.reference_price,
-        None if fill.model == VENUE_MODEL else fill.raw_price,
+        decided,
+        touched,
+        None if quote is None else quote.bid,
+        None if quote is None else quote.ask,
         fill.expected,
         fill.price,
         fill.quantity,

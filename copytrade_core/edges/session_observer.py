@@ -11,6 +11,8 @@ from typing import Any
 from typing_extensions import override
 
 from copytrade_core.edges.runtime_files import RuntimeFiles
+from copytrade_core.edges.seen_fills import unseen_fills
+from copytrade_core.edges.seen_quotes import SeenQuotes
 from copytrade_core.edges.session_db import SessionDb
 from copytrade_core.edges.session_notes import (
     Statement,
@@ -18,12 +20,11 @@ from copytrade_core.edges.session_notes import (
     observations,
     position_row,
     source_event_row,
-    unseen_fills,
 )
 from copytrade_core.edges.status_document import instant
 from copytrade_core.model.episode import EpisodeState
 from copytrade_core.model.instrument import Instrument, Market
-from copytrade_core.session.feed import BarEnded, Feed, FeedReading, SourceTold
+from copytrade_core.session.feed import BarEnded, Feed, FeedReading, QuoteSeen, SourceTold
 from copytrade_core.session.ports import StatusSink
 from copytrade_core.session.status import PollNow, SessionStatus
 from copytrade_core.session.watch import MarketWatch
@@ -50,6 +51,7 @@ class SessionObserver(StatusSink):
         self._files = files
         self._instruments = instruments
         self._waiting: list[Statement] = []
+        self._quotes = SeenQuotes()
         self._marked = files.newest_events()
         self._candles = files.newest_candles()
 
@@ -58,10 +60,12 @@ class SessionObserver(StatusSink):
         return _ObservedFeed(feed, self)
 
     def hear(self, reading: FeedReading) -> None:
-        """Keep source events and candles of one reading; they are written with the next status."""
+        """Keep source events, quotes and candles of one reading; they are written with the next status."""
         for step in reading.steps:
             if isinstance(step.item, SourceTold):
                 self._waiting.append(source_event_row(step.item.event, at_ms=reading.at_ms))
+            elif isinstance(step.item, QuoteSeen):
+                self._quotes.saw(step.item)
             elif isinstance(step.item, BarEnded):
                 bar = step.item.bar
                 opens_at = instant(bar.open_time_ms)
@@ -94,7 +98,7 @@ class SessionObserver(StatusSink):
             self._waiting = [*events, *self._waiting]
             raise
         # After the source events: a comparison looks for the one behind its fill.
-        self._journal.note(tuple(observations(fills, self._journal.ask, self._instruments)))
+        self._journal.note(tuple(observations(fills, self._journal.ask, self._instruments, self._quotes)))
         for event in self._chart_events():
             self._files.chart_event(event)
 

@@ -10,6 +10,7 @@ import msgspec
 from copytrade_core.flow import Record
 from copytrade_core.model.alert import Alert
 from copytrade_core.model.book import WrittenOff
+from copytrade_core.model.event import FundingPaid
 from copytrade_core.model.fill import Fill
 from copytrade_core.model.intent import Hold, Intent, SyncState
 from copytrade_core.model.order import Order
@@ -38,6 +39,7 @@ _INSERT_INTENT = """INSERT INTO intents (run, at_ms, kind, episode_id, market, s
     client_order_id, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 _INSERT_DECISION = """INSERT INTO decisions (run, at_ms, decision, episode_id, leg, reason, numbers, detail)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
+_INSERT_FUNDING = "INSERT INTO funding (run, at_ms, episode_id, market, cost, time_ms) VALUES (?, ?, ?, ?, ?, ?)"
 
 
 def new_order_values(row: OrderRow, body: str, *, sequence: int, run: int, at_ms: int) -> Values:
@@ -91,7 +93,7 @@ def alert_values(alert: Alert, *, run: int) -> Values:
 
 
 def record_rows(records: Sequence[Record], *, run: int, at_ms: int) -> Iterator[tuple[str, Values]]:
-    """The statements that keep what a step left behind: fills, intents and decisions.
+    """The statements that keep what a step left behind: fills, funding, intents and decisions.
 
     An order's record follows the approval of the intent that it was built from.
     """
@@ -113,6 +115,8 @@ def record_rows(records: Sequence[Record], *, run: int, at_ms: int) -> Iterator[
                 yield _INSERT_DECISION, (run, at_ms, "hold", record.episode_id, None, record.reason, numbers, "")
             case SyncState():
                 yield _INSERT_DECISION, (run, at_ms, "sync", record.episode_id, None, record.reason, "{}", "")
+            case FundingPaid(episode_id=episode_id, market=market, cost=cost, time_ms=time_ms):
+                yield _INSERT_FUNDING, (run, at_ms, episode_id, market, cost, time_ms)
             case WrittenOff(holding=holding):
                 values = (run, at_ms, "written_off", holding.episode_id, None, "unexplained", _json(holding), "")
                 yield _INSERT_DECISION, values

@@ -15,8 +15,10 @@ are epoch milliseconds, money is 1e-8 quote, prices are ticks and quantities ste
   numbers compared. `alerts`: what a person was to hear of. `config_snapshots`: settings in force.
 - `source_events`: what the leads were seen to do, each once. `positions` and `equity`: how things stood at a look.
 - `slippage_observations`: one row per fill: the price that the decision saw, the quote before, what was expected and
-  what was filled; `signed_bps` is positive when it was worse. `comparisons`: one row per fill: source, decision,
-  sending and fill with their times, prices and lags. `shadow_orders`: what a venue would have been sent.
+  what was filled; `signed_bps` is positive when it was worse. `bid_before` and `ask_before` are the best quote, None
+  where bars were traded. `comparisons`: one row per fill: source, decision, sending and fill with their times, prices
+  and lags. `shadow_orders`: what a venue would have been sent.
+- `funding`: what each holding paid (negative: received), in the transaction that took it from the cash.
 - `migrations`: which numbered step made the tables, and when.
 """
 
@@ -121,7 +123,17 @@ SECOND = Migration(
     ),
 )
 
-MIGRATIONS: tuple[Migration, ...] = (FIRST, SECOND)
+THIRD = Migration(
+    name="funding and quotes",
+    statements=(
+        f"""CREATE TABLE funding ({_AT}, episode_id TEXT NOT NULL, market TEXT NOT NULL, cost INTEGER NOT NULL,
+            time_ms INTEGER NOT NULL, UNIQUE (episode_id, time_ms)) STRICT""",
+        "ALTER TABLE slippage_observations ADD COLUMN bid_before INTEGER",
+        "ALTER TABLE slippage_observations ADD COLUMN ask_before INTEGER",
+    ),
+)
+
+MIGRATIONS: tuple[Migration, ...] = (FIRST, SECOND, THIRD)
 
 
 def check_ours(connection: sqlite3.Connection, migrations: Sequence[Migration] = MIGRATIONS) -> int:
