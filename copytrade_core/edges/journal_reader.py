@@ -6,13 +6,12 @@ What a row means is decided in `monitor`; the journal itself is `session_db`.
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
-from copytrade_core.edges.session_schema import SchemaRefused, check_ours
-from copytrade_core.model.errors import BadInput
+from copytrade_core.edges.runtime_files import SESSION_FILE
+from copytrade_core.edges.session_reader import reading
+from copytrade_core.model.errors import BadInput, StoreFault
 from copytrade_core.model.intent import IntentKind
 from copytrade_core.model.order_row import OrderState
 from copytrade_core.monitor.facts import (
@@ -30,29 +29,22 @@ from copytrade_core.monitor.facts import (
 )
 from copytrade_core.session.snapshot import decode_state
 
-JOURNAL_FILE = "session.sqlite"
-BUSY_TIMEOUT_S = 5.0
 _CLOSES = "number, episode_id, entry_deviation_ratio, at_ms"
 _SLIPPAGES = "number, client_order_id, market, signed_bps, at_ms"
 
 
 def read_journal(folder: Path) -> JournalFact | Unreadable | None:
     """The journal of a runtime directory as one consistent read; None when there is none."""
-    path = folder / JOURNAL_FILE
+    path = folder / SESSION_FILE
     if not path.exists():
         return None
     try:
-        with closing(_connection(path)) as connection:
-            check_ours(connection)
-            connection.execute("BEGIN")
+        with reading(path) as connection:
             return _fact(connection)
-    except (sqlite3.Error, SchemaRefused, BadInput, ValueError, TypeError) as error:
-        return Unreadable(what=f"{JOURNAL_FILE} cannot be read: {error}")
-
-
-def _connection(path: Path) -> sqlite3.Connection:
-    address = f"file:{quote(str(path.resolve()))}?mode=ro"
-    return sqlite3.connect(address, uri=True, isolation_level=None, timeout=BUSY_TIMEOUT_S)
+    except StoreFault as error:
+        return Unreadable(what=error.what)
+    except (BadInput, ValueError, TypeError) as error:
+        return Unreadable(what=f"{SESSION_FILE} cannot be read: {error}")
 
 
 def _fact(connection: sqlite3.Connection) -> JournalFact:

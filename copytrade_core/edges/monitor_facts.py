@@ -7,7 +7,8 @@ from pathlib import Path
 
 from copytrade_core.edges.control_files import Control, note_of
 from copytrade_core.edges.failed_runs import failed_runs
-from copytrade_core.edges.journal_reader import JOURNAL_FILE, read_journal
+from copytrade_core.edges.journal_reader import read_journal
+from copytrade_core.edges.runtime_files import SESSION_FILE
 from copytrade_core.edges.session_process import session_process
 from copytrade_core.edges.status_reader import read_status
 from copytrade_core.model.errors import NotStored, StoreFault, Where
@@ -31,7 +32,7 @@ def read_facts(folder: Path, *, now_ms: int, baseline: Watermark, processed: Wat
         now_ms=now_ms,
         status=status,
         journal=read_journal(folder),
-        process=session_process(folder / JOURNAL_FILE),
+        process=session_process(folder / SESSION_FILE),
         controls=tuple(_control(folder, each) for each in Control if os.path.lexists(folder / each.value)),
         failed_runs=failed_runs(folder),
         baseline=baseline,

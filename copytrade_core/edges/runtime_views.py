@@ -10,10 +10,8 @@ import csv
 import io
 import sqlite3
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import duckdb
 import msgspec
@@ -30,7 +28,7 @@ from copytrade_core.edges.runtime_files import (
     STATUS_FILE,
 )
 from copytrade_core.edges.runtime_stamp import STAMP_FIELDS, ForeignRow, RuntimeStamp, foreign
-from copytrade_core.edges.session_schema import SchemaRefused, check_ours
+from copytrade_core.edges.session_reader import reading
 from copytrade_core.model.errors import NotStored, StoreFault, Where
 
 Rows = list[dict[str, Any]]
@@ -99,15 +97,9 @@ def _connection(tables: Mapping[str, pl.DataFrame]) -> duckdb.DuckDBPyConnection
 
 def _journal(path: Path) -> tuple[dict[str, pl.DataFrame], RuntimeStamp]:
     """Every table of the journal in one consistent read, and whose it is."""
-    address = f"file:{quote(str(path.resolve()))}?mode=ro"
-    try:
-        with closing(sqlite3.connect(address, uri=True, isolation_level=None, timeout=5)) as connection:
-            check_ours(connection)
-            connection.execute("BEGIN")
-            names = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name").fetchall()
-            tables = {str(name): _table(connection, str(name)) for (name,) in names}
-    except (sqlite3.Error, SchemaRefused) as error:
-        raise StoreFault(f"Cannot read the journal {path}: {error}", where=Where(file=str(path))) from error
+    with reading(path) as connection:
+        names = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name").fetchall()
+        tables = {str(name): _table(connection, str(name)) for (name,) in names}
     runs = tables["runs"].to_dicts()
     if not runs:
         raise StoreFault(f"The journal {path} has no run", where=Where(file=str(path)))

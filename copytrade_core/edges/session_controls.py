@@ -5,11 +5,9 @@ A session itself reads only the control files (`control_files`).
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
 import msgspec
 
@@ -19,7 +17,7 @@ from copytrade_core.edges.row_files import RowFile
 from copytrade_core.edges.runtime_files import SESSION_FILE, STATUS_FILE
 from copytrade_core.edges.runtime_look import SetControl, set_controls
 from copytrade_core.edges.session_process import session_process
-from copytrade_core.edges.session_schema import SchemaRefused, check_ours
+from copytrade_core.edges.session_reader import owners, reading
 from copytrade_core.edges.status_document import instant
 from copytrade_core.model.errors import BadInput, NotStored, StoreFault, Where
 from copytrade_core.session.identity import SessionIdentity
@@ -116,17 +114,8 @@ def owner_of(journal: Path) -> SessionIdentity | None:
     """
     if not journal.exists():
         return None
-    columns = "lead, strategy, policy_digest, venue, account"
-    address = f"file:{quote(str(journal.resolve()))}?mode=ro"
-    try:
-        with closing(sqlite3.connect(address, uri=True, timeout=5)) as connection:
-            check_ours(connection)
-            row = connection.execute(f"SELECT {columns} FROM runs ORDER BY run DESC LIMIT 1").fetchone()  # noqa: S608
-    except (sqlite3.Error, SchemaRefused) as error:
-        raise StoreFault(f"Cannot read the journal {journal}: {error}", where=Where(file=str(journal))) from error
-    if row is None:
-        return None
-    return SessionIdentity(lead=row[0], strategy=row[1], policy_digest=row[2], venue=row[3], account=row[4])
+    with reading(journal) as connection:
+        return next(reversed(owners(connection)), None)
 
 
 def _require_reason(asked: Asked) -> None:

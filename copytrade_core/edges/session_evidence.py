@@ -8,13 +8,11 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import msgspec
 
@@ -23,7 +21,7 @@ from copytrade_core.edges.control_files import Control, note_of
 from copytrade_core.edges.paper_account_file import PAPER_ACCOUNT_FILE, PaperAccountFile
 from copytrade_core.edges.row_files import numbered_rows
 from copytrade_core.edges.runtime_files import PARAMS_FILE, SESSION_FILE, STATUS_FILE
-from copytrade_core.edges.session_schema import SchemaRefused, check_ours
+from copytrade_core.edges.session_reader import reading
 from copytrade_core.ledger.post import opened_book
 from copytrade_core.model.book import Book
 from copytrade_core.model.errors import BadInput, NotStored, StoreFault, Where
@@ -39,7 +37,6 @@ from copytrade_core.session.status import NOT_POLLED
 RulesOf = Callable[[str], Instrument]
 OBSERVED_S_MAX = 300
 """How far a session's clock may be from the machine's for it to have watched things happen."""
-BUSY_TIMEOUT_S = 5.0
 HALTS = {"kill": Control.KILL, "stop_new_orders": Control.STOP_NEW_ORDERS, "hot_stop": Control.HOT_STOP}
 
 
@@ -101,11 +98,9 @@ def read_session(folder: Path, rules_of: RulesOf, *, day: str, run_id: str) -> S
     status = _status(folder)
     path = folder / SESSION_FILE
     try:
-        with closing(_connection(path)) as connection:
-            _ = check_ours(connection)
-            connection.execute("BEGIN")
+        with reading(path) as connection:
             return _record(folder, connection, status, rules_of, (day, run_id))
-    except (sqlite3.Error, SchemaRefused, BadInput, ValueError, KeyError) as error:
+    except (BadInput, ValueError, KeyError) as error:
         raise StoreFault(f"the session's journal cannot be read: {error}", where=Where(file=str(path))) from error
 
 
@@ -122,11 +117,6 @@ def _status(folder: Path) -> _Status:
         return msgspec.json.decode(content, type=_Status)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise StoreFault(f"{STATUS_FILE} is damaged: {error}", where=Where(file=str(path))) from error
-
-
-def _connection(path: Path) -> sqlite3.Connection:
-    address = f"file:{quote(str(path.resolve()))}?mode=ro"
-    return sqlite3.connect(address, uri=True, isolation_level=None, timeout=BUSY_TIMEOUT_S)
 
 
 def _record(

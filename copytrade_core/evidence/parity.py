@@ -1,18 +1,17 @@
 """One intent on two paths: what each did, and a waterfall of the difference that sums exactly.
 
 Paths are replay, paper, shadow and live; how their records are read is not known here, nor how much may differ.
-All numbers are exact: integers, and fractions of them.
+All numbers are exact: integers, and fractions of them. The causes are the specification's.
 
 The result of an intent against a price M that both paths share (`mark`) is s x q x (M - p) - fee - funding, with s = +1
 for a buy. Summed over an episode that ends flat it is the episode's result, whatever M is. A difference is the base
-path's result less the other's: positive where the other path did worse. On the quantity that both filled, each path's
-price is p = seen + (executable - seen) + (touch - executable) + (p - touch); the four parts give observation delay,
-decision, spread and slippage. Quantity that one path lacks is valued at the price of the one that has it.
+path's result less the other's: positive where the other path did worse. How it is told apart is
+`parity_waterfall`'s.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
@@ -39,21 +38,27 @@ class Cause(StrEnum):
     """Why two paths differ, in the order of the waterfall."""
 
     OBSERVATION_DELAY = "observation_delay"
-    """The path saw the source at another price."""
+    """The decision saw another price: it knew of the source at another time. The same money then buys another quantity,
+    which counts here too."""
     DECISION = "decision"
-    """The market moved otherwise between seeing and being executable."""
+    """Between the decision and the first moment at which its order could fill, the market record moved otherwise; or
+    the decision wished for other money."""
     SPREAD = "spread"
+    """From the middle of the quote to the side that is traded. Bars have no spread."""
     SLIPPAGE = "slippage"
+    """From the quote or the bar's price to the price paid."""
     FEE = "fee"
+    """The rate of the fee."""
     FUNDING = "funding"
+    """What was paid for each step held."""
     ROUNDING = "rounding"
-    """Another quantity was asked for: grid, minimums, equity at hand."""
+    """From what was wished to what was ordered: grid and minimums."""
     SKIPPED = "skipped"
-    """One path wished it and was not let, or wished to do nothing."""
+    """One path wished it and was not let, with the reason."""
     PARTIAL = "partial"
-    """Asked for and not filled, in part."""
+    """Ordered and not filled, in part."""
     MISSED = "missed"
-    """One path never had the intent, or nothing of it was filled."""
+    """One path never had the intent, or nothing of its order was filled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,21 +72,32 @@ class IntentKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PathTrade:
-    """What one path did with one intent. Notionals are exact sums of price x quantity over its fills.
+class Wish:
+    """What a decision asked for: `money` at `price` in ticks, or `steps`; neither for a part of what is held."""
 
-    `asked` is the quantity ordered (0: refused or held, then `skipped_why` says why). `seen` is the market when the
-    path saw what the intent answers, `executable` when its order could first fill (both before spread, in ticks);
-    `touch_notional` is at the quote or bar price before slippage, None where no path tells. `at_ms` is the first fill,
-    or when it was decided.
+    price: Ticks
+    money: Money | None
+    steps: Steps | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathTrade:
+    """What one path did with one intent. `notional` is the exact sum of price x quantity over its fills.
+
+    `asked` is the quantity ordered (0: refused or held, then `skipped_why` says why). Prices are mean ticks over the
+    fills, None where no path tells: `seen` by the decision and `attested` when the order first could fill, both as far
+    as the shared market record attests them, `mid` of the quote or the bar's price then, `touch` its side that is
+    traded. `at_ms` is the first fill, or when it was decided.
     """
 
     at_ms: int
+    wish: Wish | None
     asked: Steps
     filled: Steps
-    seen: Ticks | None
-    executable: Ticks | None
-    touch_notional: Money | None
+    seen: Fraction | None
+    attested: Fraction | None
+    mid: Fraction | None
+    touch: Fraction | None
     notional: Money
     fee: Money
     funding: Money
@@ -90,7 +106,11 @@ class PathTrade:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntentPair:
-    """One intent as two paths had it (None: not at all). `unit` is the money of one tick x one step."""
+    """One intent as two paths had it (None: not at all). `unit` is the money of one tick x one step.
+
+    `lacking` are the shares by cause, 1 in all, of what an exit must lack because its entries lacked it; empty where
+    they lacked nothing, and for entries.
+    """
 
     key: IntentKey
     market: Market
@@ -99,6 +119,7 @@ class IntentPair:
     mark: Ticks
     base: PathTrade | None
     other: PathTrade | None
+    lacking: Mapping[Cause, Fraction]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,8 +148,8 @@ class ParityRow:
 
     @property
     def is_missed(self) -> bool:
-        """Whether only one of the paths had it."""
-        return (self.pair.base is None) != (self.pair.other is None)
+        """Whether only one of the paths had it, for no reason that its entries had already."""
+        return (self.pair.base is None) != (self.pair.other is None) and not self.pair.lacking
 
     @property
     def explains(self) -> bool:
@@ -178,109 +199,3 @@ class ParityTable:
         return tuple(
             f"{row.pair.key.kind} {row.pair.key.leg} of {row.pair.key.episode_id}" for row in self.rows if row.is_missed
         )
-
-
-def parity_table(base: TradePath, other: TradePath, pairs: Iterable[IntentPair]) -> ParityTable:
-    """Every intent compared, oldest first."""
-    rows = sorted((compared(pair) for pair in pairs), key=_when)
-    return ParityTable(base=base, other=other, rows=tuple(rows))
-
-
-def paired(
-    base: Mapping[IntentKey, PathTrade], other: Mapping[IntentKey, PathTrade]
-) -> Sequence[tuple[IntentKey, PathTrade | None, PathTrade | None]]:
-    """Every intent of either path, with what both did."""
-    keys = dict.fromkeys((*base, *other))
-    return [(key, base.get(key), other.get(key)) for key in keys]
-
-
-def compared(pair: IntentPair) -> ParityRow:
-    """One intent's waterfall. Causes are computed one by one; what they leave of the total is the residual."""
-    base, other = pair.base, pair.other
-    causes = dict.fromkeys(Cause, Fraction(0))
-    filled_base, filled_other = _filled(base), _filled(other)
-    if filled_base and filled_other:
-        assert base is not None
-        assert other is not None
-        both = min(filled_base, filled_other)
-        _price_causes(causes, pair, base, other, both)
-        _quantity_causes(causes, pair, base, other)
-        causes[Cause.FEE] = Fraction(other.fee - base.fee)
-        causes[Cause.FUNDING] = Fraction(other.funding - base.funding)
-    elif filled_base or filled_other:
-        causes[_why_absent(other if filled_base else base)] = _result(pair, base) - _result(pair, other)
-    total = _result(pair, base) - _result(pair, other)
-    return ParityRow(
-        pair=pair,
-        notional=_notional(base) or _notional(other),
-        total=total,
-        causes=causes,
-        residual=total - sum(causes.values(), Fraction(0)),
-    )
-
-
-def _price_causes(
-    causes: dict[Cause, Fraction], pair: IntentPair, base: PathTrade, other: PathTrade, both: Steps
-) -> None:
-    """The parts of the price difference on the quantity that both filled; a part that a path does not tell is none."""
-    ours, theirs = _prices(other, pair.unit), _prices(base, pair.unit)
-    scale = _sign(pair) * both * pair.unit
-    steps = (Cause.OBSERVATION_DELAY, Cause.DECISION, Cause.SPREAD, Cause.SLIPPAGE)
-    for place, cause in enumerate(steps):
-        mine, its = _part(ours, place), _part(theirs, place)
-        if mine is not None and its is not None:
-            causes[cause] = scale * (mine - its)
-
-
-def _prices(trade: PathTrade, unit: int) -> tuple[Fraction | None, ...]:
-    """Seen, executable, touch and filled price, in exact ticks."""
-    each = trade.filled * unit
-    return (
-        None if trade.seen is None else Fraction(trade.seen),
-        None if trade.executable is None else Fraction(trade.executable),
-        None if trade.touch_notional is None else Fraction(trade.touch_notional, each),
-        Fraction(trade.notional, each),
-    )
-
-
-def _part(prices: tuple[Fraction | None, ...], place: int) -> Fraction | None:
-    price = prices[place]
-    before = prices[place - 1] if place else Fraction(0)
-    return None if price is None or before is None else price - before
-
-
-def _quantity_causes(causes: dict[Cause, Fraction], pair: IntentPair, base: PathTrade, other: PathTrade) -> None:
-    """Quantity that one path has and the other lacks, at the price of the one that has it."""
-    larger = base if base.filled >= other.filled else other
-    worth = _sign(pair) * (pair.mark * pair.unit - Fraction(larger.notional, larger.filled))
-    causes[Cause.ROUNDING] = worth * (base.asked - other.asked)
-    causes[Cause.PARTIAL] = worth * ((other.asked - other.filled) - (base.asked - base.filled))
-
-
-def _why_absent(trade: PathTrade | None) -> Cause:
-    return Cause.SKIPPED if trade is not None and trade.skipped_why is not None else Cause.MISSED
-
-
-def _result(pair: IntentPair, trade: PathTrade | None) -> Fraction:
-    """What the intent earned on one path against the shared price."""
-    if trade is None or not trade.filled:
-        return Fraction(0)
-    gained = _sign(pair) * (pair.mark * trade.filled * pair.unit - trade.notional)
-    return Fraction(gained - trade.fee - trade.funding)
-
-
-def _filled(trade: PathTrade | None) -> Steps:
-    return Steps(0) if trade is None else trade.filled
-
-
-def _notional(trade: PathTrade | None) -> Money:
-    return Money(0) if trade is None else trade.notional
-
-
-def _sign(pair: IntentPair) -> int:
-    return 1 if pair.buys else -1
-
-
-def _when(row: ParityRow) -> tuple[int, str, str]:
-    known = [trade.at_ms for trade in (row.pair.base, row.pair.other) if trade is not None]
-    return (min(known, default=0), row.pair.key.episode_id, row.pair.key.leg)

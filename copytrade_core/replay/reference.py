@@ -12,7 +12,7 @@ from itertools import takewhile
 
 import numpy as np
 
-from copytrade_core.flow import UNDISTURBED, Desk, advance, fresh_state
+from copytrade_core.flow import UNDISTURBED, Desk, Record, advance, fresh_state
 from copytrade_core.ledger.post import opened_book, post_funding
 from copytrade_core.model.bar import Bar
 from copytrade_core.model.episode import Episode
@@ -37,7 +37,14 @@ from copytrade_core.virtual_exchange.exchange import VirtualExchange
 ACCOUNT = "replay"
 
 
-def replay(episodes: Sequence[Episode], policy: PolicySpec, spec: ReplaySpec, data: MarketData) -> ReplayResult:
+def replay(
+    episodes: Sequence[Episode],
+    policy: PolicySpec,
+    spec: ReplaySpec,
+    data: MarketData,
+    *,
+    heard: Callable[[Record], None] | None = None,
+) -> ReplayResult:
     """Replay one policy over the episodes of one or many leads.
 
     Args:
@@ -45,6 +52,7 @@ def replay(episodes: Sequence[Episode], policy: PolicySpec, spec: ReplaySpec, da
         policy: the strategy's policy.
         spec: fill models, costs, delay, capital.
         data: bars (gapless within each trade, or the trade is skipped), funding, quotes, trading rules.
+        heard: is told every record as it happens, as a session's journal is.
 
     Returns:
         Round trips in order of exit, skipped signals with reasons, blocked intents, the equity curve, a hash over all
@@ -59,7 +67,7 @@ def replay(episodes: Sequence[Episode], policy: PolicySpec, spec: ReplaySpec, da
     episodes = sorted(episodes, key=lambda episode: (episode.opened_at, episode.episode_id))
     skipped = [found for e in episodes if (found := why_skipped(e, policy, spec.delay_s, data)) is not None]
     barred = {record.episode_id for record in skipped}
-    run = _Run(policy, spec, data)
+    run = _Run(policy, spec, data, heard)
     run.drive(timeline([episode for episode in episodes if episode.episode_id not in barred], spec.delay_s, data))
     recorder = run.recorder
     return ReplayResult(
@@ -128,8 +136,11 @@ class _KnownCloses:
 class _Run:
     """One pass over history: the clock, and who is told what at which moment."""
 
-    def __init__(self, policy: PolicySpec, spec: ReplaySpec, data: MarketData) -> None:
+    def __init__(
+        self, policy: PolicySpec, spec: ReplaySpec, data: MarketData, heard: Callable[[Record], None] | None
+    ) -> None:
         self._data = data
+        self._heard = heard
         self._policy = policy
         self._interval_ms = spec.interval_ms
         self._exchange = VirtualExchange(
@@ -256,6 +267,8 @@ class _Run:
         step = advance(self._state, event, self.desk, now_ms=now_ms)
         self._state = step.state
         for record in step.records:
+            if self._heard is not None:
+                self._heard(record)
             match record:
                 case Refused():
                     self.recorder.refused(record, now_ms)

@@ -26,7 +26,7 @@ from copytrade_core.edges.venues.credentials import Credentials
 from copytrade_core.edges.venues.shadow_venue import ShadowVenue, shadow_venue
 from copytrade_core.edges.venues.transport import Loopback
 from copytrade_core.evidence.parity import TradePath
-from copytrade_core.evidence.parity_paths import compare_paths
+from copytrade_core.evidence.parity_paths import MarketRecord, compare_paths
 from copytrade_core.model.errors import BadConfig
 from copytrade_core.model.venue import PositionMode, Venue
 from copytrade_core.session.leads import plain_lead
@@ -118,7 +118,7 @@ def _same_trades(place: Workplace, root: Path) -> None:
         journal = root / path.value / SESSION_FILE
         owner = owner_of(journal)
         assert owner is not None
-        paths[path] = session_trades(journal, path, who=owner, funding={}, instruments={**rules})
+        paths[path] = session_trades(journal, path, who=owner, record=MarketRecord(instruments=rules, bars={}))
     table = compare_paths(paths[TradePath.PAPER], paths[TradePath.SHADOW], {**rules})
     assert (table.total, table.residual, table.missed) == (0, 0, ())
 

@@ -14,7 +14,6 @@ from pathlib import Path
 import msgspec
 
 from copytrade_core.edges.intervals import epoch_ms, interval_ms_of
-from copytrade_core.edges.paper_account_file import PAPER_ACCOUNT_FILE, PaperAccountFile
 from copytrade_core.edges.parity_session import session_trades
 from copytrade_core.edges.runtime_files import SESSION_FILE
 from copytrade_core.edges.stages.canary_due import NOT_DERIVED, comparison_inputs
@@ -36,20 +35,21 @@ from copytrade_core.edges.stages.paper_archive import Span, archived_of
 from copytrade_core.edges.stages.paper_plan import PaperPlan
 from copytrade_core.edges.stages.workplace import StageOutcome, Workplace
 from copytrade_core.evidence.parity import IntentKey, ParityTable, TradePath
-from copytrade_core.evidence.parity_paths import Trades, compare_paths, replay_trades
+from copytrade_core.evidence.parity_paths import MarketRecord, Trades, compare_paths
+from copytrade_core.evidence.parity_records import record_trades
 from copytrade_core.evidence.parity_rows import parity_rows, parity_summary
+from copytrade_core.flow import Record
 from copytrade_core.model.caps import ReplayCaps
 from copytrade_core.model.episode import Episode
 from copytrade_core.model.errors import BadConfig, NotStored
 from copytrade_core.model.instrument import Instrument
 from copytrade_core.model.market_data import MarketData
-from copytrade_core.model.round_trip import ReplaySpec
+from copytrade_core.model.round_trip import ReplayResult, ReplaySpec
 from copytrade_core.model.session_record import SessionRecord
 from copytrade_core.model.source_event import SourceOpened
 from copytrade_core.model.units import Money
 from copytrade_core.promotion.facts_canary import ParityFacts
 from copytrade_core.replay.reference import replay
-from copytrade_core.session.paper_log import Charged, decode_record
 
 FOLDER = "folder"
 """Metadata of a session's head: its runtime directory below the data folder."""
@@ -131,17 +131,12 @@ def _compared(
     data: MarketData,
 ) -> tuple[ParityTable, dict[str, str]]:
     """Both paths over the episodes that replay can trade whole; the others are named with replay's reason."""
-    result = replay(known, plan.policy, _spec(place, plan), data)
+    records: list[Record] = []
+    result = replay(known, plan.policy, _spec(place, plan), data, heard=records.append)
     skipped = {one.episode_id: str(one.reason) for one in result.skipped}
-    sides = {order.episode_id: (data.instruments[order.market].market, order.side) for order in record.orders}
-    base = replay_trades(result, data.instruments, about=sides)
-    other = session_trades(
-        folder / SESSION_FILE,
-        TradePath.PAPER,
-        who=identity_of(plan),
-        funding=_funding(folder),
-        instruments=data.instruments,
-    )
+    market = MarketRecord(instruments=data.instruments, bars=data.bars)
+    base = record_trades(TradePath.REPLAY, records, funding=_paid(result), record=market)
+    other = session_trades(folder / SESSION_FILE, TradePath.PAPER, who=identity_of(plan), record=market)
     theirs = _only(other, {episode.episode_id for episode in known} - set(skipped))
     until_ms = _entries_until_ms(record)
     cut = _cut(base, theirs, until_ms)
@@ -202,14 +197,11 @@ def _spec(place: Workplace, plan: PaperPlan) -> ReplaySpec:
     )
 
 
-def _funding(folder: Path) -> dict[str, Money]:
-    """What each episode paid, by the ids under which the paper account was charged (`episode|time`)."""
+def _paid(result: ReplayResult) -> dict[str, Money]:
+    """What each episode's trades paid in funding; a replay takes it from the book without a word."""
     paid: dict[str, Money] = {}
-    for number, line in enumerate(PaperAccountFile(folder / PAPER_ACCOUNT_FILE).load()):
-        record = decode_record(line, number)
-        if isinstance(record, Charged):
-            episode = record.charge_id.rpartition("|")[0]
-            paid[episode] = Money(paid.get(episode, Money(0)) + record.cost)
+    for trip in result.round_trips:
+        paid[trip.episode_id] = Money(paid.get(trip.episode_id, Money(0)) + trip.funding)
     return paid
 
 
