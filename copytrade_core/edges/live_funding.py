@@ -29,7 +29,7 @@ class FundingLook:
     def __init__(self, market: FuturesMarket) -> None:
         self._market = market
         self._next_ms: dict[Market, int] = {}
-        self._asked_s: dict[Market, float] = {}
+        self._again_s: dict[Market, float] = {}
 
     def payments(
         self, since_ms: Mapping[Market, int], marks: Mapping[Market, MarkPrice], now: datetime
@@ -40,13 +40,14 @@ class FundingLook:
         """
         for gone in [market for market in self._next_ms if market not in since_ms]:
             del self._next_ms[gone]
+            _ = self._again_s.pop(gone, None)
         now_ms = epoch_ms(now)
         found: dict[Market, tuple[FundingPayment, ...]] = {}
         for market, start_ms in since_ms.items():
             mark = marks.get(market)
             next_ms = None if mark is None else epoch_ms(mark.next_funding_at)
             if self._is_due(market, next_ms, now_ms):
-                self._asked_s[market] = time.monotonic()
+                self._again_s[market] = time.monotonic() + AGAIN_S
                 try:
                     rows = self._market.settled_funding(market, start_ms=start_ms, end_ms=now_ms + 1)
                 except CopytradeError:
@@ -57,7 +58,7 @@ class FundingLook:
 
     def _is_due(self, market: Market, next_ms: int | None, now_ms: int) -> bool:
         waited_for = self._next_ms.get(market)
-        if time.monotonic() - self._asked_s.get(market, -AGAIN_S) < AGAIN_S:
+        if time.monotonic() < self._again_s.get(market, 0.0):
             return False
         return waited_for is None or now_ms >= waited_for or (next_ms is not None and next_ms > waited_for)
 
@@ -66,5 +67,6 @@ class FundingLook:
         is_late = waited_for is not None and all(row.time_ms < waited_for for row in rows)
         if is_late and waited_for is not None and now_ms < waited_for + LATE_MS_MAX:
             return
+        _ = self._again_s.pop(market, None)
         hour_ms = (now_ms // HOUR_MS + 1) * HOUR_MS
         self._next_ms[market] = next_ms if next_ms is not None and next_ms > now_ms else hour_ms

@@ -97,8 +97,8 @@ def _told(event: SourceEvent) -> tuple[str, Decimal | None, Decimal | None, floa
             return "", price, quantity, None, None
         case SourceChanged(change=change, entry_price=price, quantity=quantity):
             return change.value, price, quantity, None, None
-        case SourceMissing(missing_polls_count=count):
-            return "", None, None, None, count
+        case SourceMissing(missing_polls_count=count, why_not_closed=why):
+            return ",".join(dict.fromkeys(why)), None, None, None, count
         case SourceClosed(exit_price=price, match=match):
             return "", price, None, float(match.entry_deviation_ratio), None
         case _:

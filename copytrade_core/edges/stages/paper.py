@@ -156,7 +156,7 @@ class PaperDesk:
             instruments=instruments,
             code_version=self.place.code_version,
             wall_ms=lambda: epoch_ms(self.place.now()),
-            write_every_ms=WRITE_EVERY_MS,
+            write_every_ms=min(WRITE_EVERY_MS, self.plan.status_every_ms),
         )
         self._say_what_is_in_force(files)
         observer = SessionObserver(journal=self.journal, files=files, instruments=instruments)

@@ -33,6 +33,7 @@ from copytrade_core.model.fill import FillModel
 from copytrade_core.model.instrument import Instrument, Market
 from copytrade_core.model.source import ClosedPosition, Endpoint, LeadId
 from copytrade_core.session.loop import LoopSettings
+from copytrade_core.session.ports import WaitingClock
 from copytrade_core.session.shadow import ShadowAt, in_shadow
 from copytrade_core.session.snapshot import decode_state
 from copytrade_core.session.status import SessionFacts, SessionMode
@@ -56,7 +57,9 @@ def run_live_paper_session(
     deadline_s: int | None,
     poll_every_s: float = 60.0,
     price_every_s: float = 2.0,
+    status_every_ms: int = LIVE_STATUS_EVERY_MS,
     shadow: ShadowAt | None = None,
+    clock: WaitingClock | None = None,
 ) -> PaperOutcome:
     """Follows the plan's leads until the deadline, a control or a fault; the same folder goes on where it ended.
 
@@ -68,7 +71,9 @@ def run_live_paper_session(
         deadline_s: from now; None: until the end of the UTC day.
         poll_every_s: between two polls of a lead.
         price_every_s: between two readings of prices; an order that waits asks at once.
+        status_every_ms: between two statuses.
         shadow: the venue whose form every order must pass; None: a paper session.
+        clock: our time; None: the machine's.
 
     Raises:
         StoreFault: another process follows these leads with this strategy, or works in this folder.
@@ -79,9 +84,9 @@ def run_live_paper_session(
         plan,
         market_fill=FillModel.QUOTE_SNAPSHOT,
         delay_ms=place.settings.canary.delay_ms,
-        status_every_ms=LIVE_STATUS_EVERY_MS,
+        status_every_ms=status_every_ms,
     )
-    clock = WallClock()
+    clock = clock or WallClock()
     facts = in_shadow(_facts(plan, run_id, clock.now_ms(), deadline_s), shadow)
     with _only_one(place, plan, facts.mode), opened_journal(folder, facts) as journal:
         leads = tuple(LeadId(lead.lead_id) for lead in plan.leads)
@@ -220,7 +225,7 @@ def _feed(
     instruments: Mapping[str, Instrument],
     bars: Mapping[str, BarSeries],
     journal: SessionDb,
-    clock: WallClock,
+    clock: WaitingClock,
 ) -> LiveFeed:
     watch = LiveWatch(bars)
     for lead, each in runs.items():
