@@ -52,7 +52,9 @@ def watched(data_dir: Path, now: datetime, *, interval_s: float) -> SessionFindi
         age_s = None if last_ms is None else now.timestamp() - last_ms / 1000
         if age_s is None or age_s > UNWATCHED_INTERVALS * interval_s:
             since = "yet" if age_s is None else f"for {age_s:.0f} s"
-            return SessionFinding(found=f"nobody has looked at {folder} {since}", next_step=f"copytrade monitor {folder}")
+            return SessionFinding(
+                found=f"nobody has looked at {folder} {since}", next_step=f"copytrade monitor {folder}"
+            )
     return SessionFinding(
         found=f"{len(running)} running sessions are watched" if running else "no session runs", next_step=""
     )

@@ -94,6 +94,7 @@ class LiveFeed(Feed):
         informed = {lead: each.ledger.last_informed_at for lead, each in runs.items()}
         self._polls = LeadPolls({lead: None if at is None else epoch_ms(at) for lead, at in informed.items()})
         self._fault: str | None = None
+        self._is_priced = False
         for event in _in_order(runs):
             self._follow(event)
         quotes.hold(held_since_ms)
@@ -135,11 +136,14 @@ class LiveFeed(Feed):
     def due_ms(self, working: frozenset[Market]) -> int | None:
         """Now when something has arrived, else at the next look; a live feed never ends."""
         now_ms = self._now_ms()
-        return now_ms if self._waiting or not self._asking.arrived.empty() else now_ms + LOOK_MS
+        has_news = bool(self._waiting) and self._is_priced
+        return now_ms if has_news or not self._asking.arrived.empty() else now_ms + LOOK_MS
 
     @override
     def read(self, now_ms: int, working: frozenset[Market]) -> FeedReading:
         """Everything that has arrived: prices first, for a quote may be older than the events that came with it.
+
+        News waits for the first reading of prices, good or bad: without one no entry could be judged.
 
         Raises:
             CopytradeError: nobody asks any more, by a fault of ours.
@@ -155,11 +159,14 @@ class LiveFeed(Feed):
                 case PolledPages():
                     self._polled(arrived)
                 case SeenPrices():
+                    self._is_priced = True
                     self._polls.priced(arrived)
                     prices.extend(self._quotes.steps(arrived, now_ms, working))
                 case PollingBroke(what=what):
                     raise CopytradeError(f"the polling of the live feed broke: {what}")
-        waiting, self._waiting = sorted(self._waiting, key=_place), []
+        waiting: list[SourceEvent] = []
+        if self._is_priced:
+            waiting, self._waiting = sorted(self._waiting, key=_place), []
         steps: list[FeedStep] = []
         for event in waiting:
             self._follow(event)

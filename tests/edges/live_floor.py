@@ -135,7 +135,10 @@ class Live:
             if self._thread is not None and not self._thread.is_alive():
                 pytest.fail(f"the session ended before {what}: {self.error or self.outcome}")
             time.sleep(0.02)
-        return pytest.fail(f"{what} never came; told {self.told}, fills {self.fills}, {self.status.get('last_poll')}")
+        return pytest.fail(
+            f"{what} never came; told {self.told}, fills {self.fills}, {self.status.get('last_poll')}, "
+            f"decisions {self.ask('SELECT reason FROM decisions')[-5:]}"
+        )
 
     def polled(self, more: int = 2) -> None:
         """Wait until the lead was asked so many times more."""
