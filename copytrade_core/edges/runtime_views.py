@@ -46,6 +46,14 @@ CREATE VIEW fills_in_units AS SELECT f.* EXCLUDE (raw_price, price, quantity, fe
     f.price * i.tick_size * f.quantity * i.step_size AS notional_usdt, f.fee / 1e8 AS fee_usdt,
     f.slippage / 1e8 AS slippage_usdt, make_timestamp(f.time_ms * 1000) AS filled_at
     FROM fills f LEFT JOIN instruments i USING (market);
+CREATE VIEW funding_in_units AS SELECT * EXCLUDE (cost), cost / 1e8 AS cost_usdt, make_timestamp(time_ms * 1000) AS at
+    FROM funding;
+CREATE VIEW session_latency AS SELECT stage, count(lag_ms) AS fills, quantile_cont(lag_ms, 0.5) AS p50_ms,
+    quantile_cont(lag_ms, 0.99) AS p99_ms, max(lag_ms) AS max_ms FROM (
+        SELECT unnest(['source_to_seen', 'seen_to_intent', 'intent_to_submitted', 'submitted_to_filled',
+            'source_to_filled']) AS stage, unnest([source_lag_ms, decision_lag_ms, sending_lag_ms, fill_lag_ms,
+            total_lag_ms]) AS lag_ms, unnest([1, 2, 3, 4, 5]) AS place FROM comparisons)
+    GROUP BY stage ORDER BY any_value(place);
 CREATE VIEW latency AS SELECT kind, count(*) AS fills, avg(source_lag_ms) AS source_lag_ms,
     avg(decision_lag_ms) AS decision_lag_ms, avg(sending_lag_ms) AS sending_lag_ms, avg(fill_lag_ms) AS fill_lag_ms,
     quantile_cont(total_lag_ms, 0.99) AS total_lag_ms_p99 FROM comparisons GROUP BY kind;

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fractions import Fraction
 
-from copytrade_core.evidence.parity import Cause, ParityRow, ParityTable, PathTrade
+from copytrade_core.evidence.parity import BPS, Cause, ParityRow, ParityTable, PathTrade
 from copytrade_core.model.instrument import Instrument
 
 Plain = dict[str, object]
@@ -46,6 +46,7 @@ def _row(row: ParityRow, table: ParityTable, rules: Instrument) -> Plain:
         **_side(table.other.value, pair.other, rules),
         "lag_ms": row.lag_ms,
         "notional_e8": row.notional,
+        "theoretical_vs_paper_bps": _price_bps(row),
         "total_e8": _exact(row.total),
         "total_bps": float(row.bps(row.total)),
         **{f"{cause.value}_bps": float(row.bps(row.causes[cause])) for cause in Cause},
@@ -67,6 +68,15 @@ def _side(name: str, trade: PathTrade | None, rules: Instrument) -> Plain:
         f"{name}_price": price,
         f"{name}_skipped": None if trade is None else trade.skipped_why,
     }
+
+
+def _price_bps(row: ParityRow) -> float | None:
+    """The price alone, positive where the other path's is worse; None where only one filled."""
+    base, other = row.pair.base, row.pair.other
+    if base is None or other is None or not (base.filled and other.filled):
+        return None
+    ours, theirs = Fraction(other.notional, other.filled), Fraction(base.notional, base.filled)
+    return float((ours - theirs) / theirs * BPS) * (1 if row.pair.buys else -1)
 
 
 def _exact(money: Fraction) -> str:

@@ -1,19 +1,24 @@
 """Paper sessions as assets: a past day from the archive, its checks, and the record that the gates read."""
 
 import json
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from typing import Any
 
 import dagster as dg
 import pytest
 
+from copytrade_core.edges.lake_views import connect
+from copytrade_core.edges.stages.canary_parity import compare_session
 from copytrade_core.edges.stages.canary_place import archived_folder
 from copytrade_core.edges.stages.canary_store import Gathered, load_session
 from copytrade_dagster.automation_sessions import PARTITION_LEAD
 from copytrade_dagster.definitions import defs
 
 DAY = "2026-01-03"
+NO_CAUSE = {"total_bps", "theoretical_vs_paper_bps"}
 SESSION_CHECKS = {"caps_held", "cash_balances", "ids_unique", "no_open_while_halted"}
 
 # Dagster warns about the tags that it makes itself for a two-dimensional key.
@@ -152,5 +157,20 @@ def test_what_paper_did_is_compared_with_replay_and_every_difference_has_a_cause
     assert facts["missed"] == []
     assert facts["residual_bps_max"] < 1
     for row in document["rows"]:
-        causes = sum(value for name, value in row.items() if name.endswith("_bps") and name != "total_bps")
+        causes = sum(value for name, value in row.items() if name.endswith("_bps") and name not in NO_CAUSE)
         assert causes == pytest.approx(row["total_bps"], abs=1e-6)
+    with closing(connect(project.place().lake)) as asked:
+        query = "SELECT partition, count(*), max(abs(residual_bps)) < 1 FROM paper_parity_rows GROUP BY partition"
+        assert asked.execute(query).fetchall() == [(str(key), len(document["rows"]), True)]
+
+
+def test_a_price_that_the_market_never_had_is_explained_by_nothing(project, instance, session_run):
+    """The journal says that paper bought at another price than the bars of that moment have: a data fault of ours."""
+    key = f"{DAY}|{project.lead}"
+    place = project.place()
+    folder = place.settings.data_dir / str(place.lake.require("paper_session", key).metadata["folder"])
+    with closing(sqlite3.connect(folder / "session.sqlite")) as journal, journal:
+        journal.execute("UPDATE fills SET raw_price = raw_price * 101 / 100, price = price * 101 / 100")
+    _ = compare_session(place, key)
+    facts = place.lake.document_as("paper_parity", key, dict[str, Any])["gate_facts"]
+    assert facts["residual_bps_max"] > 50

@@ -33,6 +33,7 @@ from copytrade_core.edges.stages.market_data import load_markets
 from copytrade_core.edges.stages.paper import identity_of
 from copytrade_core.edges.stages.paper_archive import Span, archived_of
 from copytrade_core.edges.stages.paper_plan import PaperPlan
+from copytrade_core.edges.stages.parity_table import store_parity_rows
 from copytrade_core.edges.stages.workplace import StageOutcome, Workplace
 from copytrade_core.evidence.parity import IntentKey, ParityTable, TradePath
 from copytrade_core.evidence.parity_paths import MarketRecord, Trades, compare_paths
@@ -91,6 +92,7 @@ def compare_session(place: Workplace, key: str) -> StageOutcome:
         "episodes_not_comparable": skipped,
         "rows": rows,
     }
+    store_parity_rows(place, key, rows, session_digest=head.digest)
     return store_document(place, PARITY, key, document, read={f"{SESSION}/{key}": head.digest}, metadata=metadata)
 
 
