@@ -159,8 +159,17 @@ def _record(
         halts=tuple(_halts(folder, looks)),
         alerts=tuple(_alerts(connection)),
         unknown_orders=tuple(one.client_order_id for one in status.unknown_orders),
+        close_wished_ms=dict(_closes_wished(connection)),
         refused=dict(Counter(_column(connection, "SELECT reason FROM intents WHERE outcome = 'refused'"))),
     )
+
+
+def _closes_wished(connection: sqlite3.Connection) -> Iterator[tuple[str, int]]:
+    """When each close at the market was first wanted: a stop or a take-profit that rests waits for its price."""
+    at_market = "kind = ? AND json_extract(body, '$.style') = '{}'"
+    query = f"SELECT episode_id, min(at_ms) FROM intents WHERE {at_market} GROUP BY episode_id"  # noqa: S608
+    for episode_id, at_ms in connection.execute(query, (IntentKind.CLOSE.value,)):
+        yield str(episode_id), int(at_ms)
 
 
 def _book(connection: sqlite3.Connection) -> Book | None:

@@ -204,6 +204,21 @@ def no_open_while_halted(record: SessionRecord) -> SessionAnswer:
     return SessionAnswer(name="no_open_while_halted", breaches=tuple(breaches), numbers={"halts": len(record.halts)})
 
 
+def close_delay_s(record: SessionRecord) -> float:
+    """The longest time from wanting a position closed to its last exit, or to the session's end while it is held.
+
+    Only what was held within the session counts; 0 where nothing was to be closed.
+    """
+    left: dict[str, int] = {}
+    for fill in record.fills:
+        if not fill.is_entry:
+            left[fill.episode_id] = fill.at_ms
+    ends = {name: at_ms for name, at_ms in left.items() if at_ms >= record.started_at_ms}
+    ends |= dict.fromkeys(record.held, record.ended_at_ms)
+    wished = record.close_wished_ms
+    return max((max(0, at_ms - wished[name]) / 1000 for name, at_ms in ends.items() if name in wished), default=0.0)
+
+
 CHECKS: Mapping[str, Callable[[SessionRecord], SessionAnswer]] = {
     "caps_held": caps_held,
     "cash_balances": cash_balances,

@@ -71,7 +71,8 @@ class SessionRecord:
     `caps` are the limits in force by name, in their own units. `held` maps episodes to the cost of what is still held,
     `written_off` names holdings that left the book without a fill. `cash` is the ledger's and `account_cash` that of
     the account itself (None where there is none); `funding` is what was paid (negative: received). `polls_count`
-    counts looks at the source and `failed_polls_count` those that told nothing.
+    counts looks at the source and `failed_polls_count` those that told nothing. `close_wished_ms`
+    is when the strategy first wanted each episode closed at the market.
     """
 
     lead: str
@@ -105,3 +106,4 @@ class SessionRecord:
     alerts: tuple[SessionAlert, ...]
     unknown_orders: tuple[str, ...]
     refused: Mapping[str, int]
+    close_wished_ms: Mapping[str, int]

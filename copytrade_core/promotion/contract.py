@@ -113,6 +113,8 @@ THRESHOLDS: Mapping[Gate, tuple[str, ...]] = {
         "sessions_unfinished_count_max",
         "unknown_orders_count_max",
         "alerts_count_max",
+        "close_delay_s_max",
+        "incidents_critical_count_max",
     ),
     Gate.SHADOW_CLEAN: (
         "shadow_age_s_max",

@@ -16,6 +16,7 @@ class SessionFacts:
     `is_observed`: it polled the lead while things happened; archived and reconstructed sessions did not, and never
     count. `ended` is None where it was killed or still runs. `broken` says which checks of the record did not hold,
     `alerts` what a person was to hear of, `unknown` orders of unknown fate. `failed_polls_count` polls told nothing.
+    `close_delay_s` is the longest time from wanting a position closed to its last exit, or to the end while it is held.
     """
 
     key: str
@@ -33,6 +34,7 @@ class SessionFacts:
     broken: tuple[str, ...]
     alerts: tuple[str, ...]
     unknown: tuple[str, ...]
+    close_delay_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

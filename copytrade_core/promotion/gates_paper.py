@@ -66,6 +66,20 @@ def paper_canary_clean(facts: CanaryFacts, contract: Contract, *, now: datetime)
                 "polls_failed_ratio_max", failed / polls if polls else None, absent=absent, fix=LOOK, command=again
             ),
             *(_none_of(judge, name, found if kept else None, absent, again) for name, found in named.items()),
+            judge.at_most(
+                "close_delay_s_max",
+                max((one.close_delay_s for one in kept), default=None),
+                absent=absent,
+                fix=LOOK,
+                command=again,
+            ),
+            _none_of(
+                judge,
+                "incidents_critical_count_max",
+                None if facts.incidents is None else facts.incidents.critical,
+                "the monitor has not looked at this lead",
+                monitor_command(facts),
+            ),
         ],
     )
 

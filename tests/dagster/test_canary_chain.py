@@ -166,6 +166,7 @@ def walked(root: Path, instance: dg.DagsterInstance, patch: pytest.MonkeyPatch) 
     assert seen["session"].success, [e.event_specific_data for e in seen["session"].all_events if e.is_step_failure]
     place = open_workplace(load_settings())
     seen["due_before_history"] = due_comparisons(place, LEAD)
+    _ = launch("monitor_lead", derive, instance)
     seen["gathered_at_once"] = verdicts(gathered(seen["session"], instance), "paper_record")
     _ = launch("derive_lead", derive, instance)
     market = trading_rules(place, MARKET)[0]

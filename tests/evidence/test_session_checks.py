@@ -8,6 +8,7 @@ from copytrade_core.evidence.session_checks import (
     caps_held,
     cash_balances,
     check_session,
+    close_delay_s,
     ids_unique,
     no_open_while_halted,
 )
@@ -94,6 +95,7 @@ def record(**changes) -> SessionRecord:
         alerts=(),
         unknown_orders=(),
         refused={},
+        close_wished_ms={},
     )
     return replace(clean, **changes)
 
@@ -118,6 +120,21 @@ def test_a_clean_session_keeps_everything():
 def test_more_than_a_cap_is_named_with_its_numbers(fills, cap):
     answer = caps_held(record(fills=fills))
     assert any(breach.startswith(cap) for breach in answer.breaches), answer.says
+
+
+@pytest.mark.parametrize(
+    ("change", "seconds"),
+    [
+        ({}, 0),
+        ({"close_wished_ms": {"e1": START + MINUTE}}, 60),
+        ({"close_wished_ms": {"e1": START + 90 * MINUTE}, "held": {"e1": 5}}, 600),
+        ({"close_wished_ms": {"e1": START}, "started_at_ms": START + 50 * MINUTE}, 0),
+        ({"close_wished_ms": {"e2": START}}, 0),
+    ],
+    ids=["nothing wanted", "last exit", "still held", "over before the session", "another episode"],
+)
+def test_a_close_takes_from_its_wish_to_the_last_exit_or_to_the_end_while_it_is_held(change, seconds):
+    assert close_delay_s(record(**change)) == seconds
 
 
 def test_an_entry_may_fill_worse_by_the_drift_that_its_cap_allows():

@@ -197,6 +197,7 @@ class Candidates:
             "broken": (),
             "alerts": (),
             "unknown": (),
+            "close_delay_s": 2.5,
         }
         return SessionFacts(**{**values, **changes})  # pyright: ignore[reportArgumentType]
 

@@ -149,7 +149,10 @@ def test_the_evidence_digest_is_of_the_inputs_and_not_of_the_clock(candidates, l
     assert first == digest(lineage, preflight=candidates.preflight(made_at=candidates.now))
     assert first != digest(lineage, preflight=candidates.preflight(seeds_count=300))
     assert first != digest(lineage, canary=candidates.canary(sessions=()))
-    assert first == "7d1ec3fcb7f959829cea4b02dfa0437574ffaf0c2cba79963cd39c7a8bfe931b"
+    looked_again = candidates.incidents(looked_at=candidates.now, passes_count=501)
+    assert first == digest(lineage, canary=candidates.canary(incidents=looked_again))
+    assert first != digest(lineage, canary=candidates.canary(incidents=candidates.incidents(active=("x",))))
+    assert first == "75e9391ecba245955d16c5c6d2590510833cfc2d7b1dc97a746cc96e8ed98c7f"
     for field in ("pages", "contract", "code_version", "venue"):
         assert first != digest(replace(lineage, **{field: "changed"}))
     assert first != digest(lineage, visible=candidates.measures(net_pnl_usdt=91.0))

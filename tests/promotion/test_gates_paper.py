@@ -1,6 +1,6 @@
 """Gates about canaries: only what was watched while it happened, of exactly this policy and code, says anything."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -14,6 +14,7 @@ CANARY, PARITY, SHADOW, MONITOR = (
     Gate.SHADOW_CLEAN,
     Gate.MONITOR_CLEAN,
 )
+PAGE_AT = datetime(2026, 5, 19, tzinfo=UTC)
 PAPER_RUN = "copytrade canary paper --lead 4751838302089254401 --live"
 SHADOW_RUN = "copytrade canary shadow --lead 4751838302089254401 --live"
 
@@ -40,7 +41,8 @@ def test_a_week_of_clean_sessions_passes(candidates, gate):
 def test_without_any_evidence_the_gate_names_the_command_that_makes_it(candidates, gate, command):
     found = result(candidates, gate, sessions=(), parities=(), shadows=(), incidents=None)
     assert found.verdict is INCONCLUSIVE
-    assert all(command in criterion.command for criterion in found.criteria)
+    own = [one for one in found.criteria if one.name != "incidents_critical_count_max"]
+    assert all(command in criterion.command for criterion in own)
 
 
 @pytest.mark.parametrize(
@@ -89,6 +91,7 @@ def test_too_little_is_not_a_failure(candidates):
         ({"ended": "error"}, "sessions_unfinished_count_max"),
         ({"ended": None}, "sessions_unfinished_count_max"),
         ({"failed_polls_count": 1440}, "polls_failed_ratio_max"),
+        ({"close_delay_s": 181.0}, "close_delay_s_max"),
     ],
 )
 def test_one_session_that_went_wrong_fails_the_canary_and_is_named(candidates, change, criterion):
@@ -96,8 +99,32 @@ def test_one_session_that_went_wrong_fails_the_canary_and_is_named(candidates, c
     found = result(candidates, CANARY, sessions=bad)
     assert found.verdict is FAIL
     assert found.deciding.name == criterion
-    if criterion != "polls_failed_ratio_max":
+    if criterion not in {"polls_failed_ratio_max", "close_delay_s_max"}:
         assert "2026-05-10|" in found.deciding.reason
+
+
+@pytest.mark.parametrize(
+    ("change", "lacking"),
+    [
+        ({"started_at": PAGE_AT, "ended_at": PAGE_AT}, "observed_hours_min"),
+        ({"entries_count": 0}, "entries_count_min"),
+        ({"exits_count": 0}, "exits_count_min"),
+    ],
+)
+def test_each_kind_of_too_little_is_named(candidates, change, lacking):
+    found = result(candidates, CANARY, sessions=sessions(candidates, **change))
+    assert (found.verdict, found.deciding.name) == (INCONCLUSIVE, lacking)
+    few = result(candidates, PARITY, parities=(candidates.parity(compared_count=9),))
+    assert (few.verdict, few.deciding.name) == (INCONCLUSIVE, "intents_compared_count_min")
+
+
+def test_a_critical_incident_fails_the_canary_and_a_monitor_that_never_looked_leaves_it_open(candidates):
+    bad = result(candidates, CANARY, incidents=candidates.incidents(critical=("unknown_order-3",)))
+    assert (bad.verdict, bad.deciding.name) == (FAIL, "incidents_critical_count_max")
+    assert "unknown_order-3" in bad.deciding.reason
+    unseen = result(candidates, CANARY, incidents=None)
+    assert (unseen.verdict, unseen.deciding.name) == (INCONCLUSIVE, "incidents_critical_count_max")
+    assert "--select monitor_incidents" in unseen.deciding.command
 
 
 @pytest.mark.parametrize(

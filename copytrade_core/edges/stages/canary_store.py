@@ -15,7 +15,7 @@ import msgspec
 
 from copytrade_core.edges.stages.data_checks import DataCheck
 from copytrade_core.edges.stages.workplace import SCHEMA_VERSION, StageOutcome, Workplace, parents
-from copytrade_core.evidence.session_checks import CHECKS, check_session
+from copytrade_core.evidence.session_checks import CHECKS, check_session, close_delay_s
 from copytrade_core.model.errors import BadInput, StoreFault, Where
 from copytrade_core.model.session_record import SessionRecord
 from copytrade_core.promotion.facts_canary import CanaryFacts, IncidentFacts, ParityFacts, SessionFacts, ShadowFacts
@@ -135,6 +135,7 @@ def session_facts(record: SessionRecord) -> SessionFacts:
         broken=tuple(f"{answer.name}: {answer.says}" for answer in check_session(record) if not answer.holds),
         alerts=tuple(f"{alert.kind} {alert.subject}" for alert in alerts),
         unknown=record.unknown_orders,
+        close_delay_s=close_delay_s(record),
     )
 
 
