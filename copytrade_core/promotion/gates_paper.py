@@ -54,6 +54,7 @@ def paper_canary_clean(facts: CanaryFacts, contract: Contract, *, now: datetime)
         "unknown_orders_count_max": tuple(f"{one.key}: {what}" for one in kept for what in one.unknown),
         "alerts_count_max": tuple(f"{one.key}: {what}" for one in kept for what in one.alerts),
     }
+    slowest = max((one.close_delay_s for one in kept), default=None)
     absent = _why_none(facts.sessions, kept, "paper session")
     return result_of(
         gate,
@@ -66,21 +67,19 @@ def paper_canary_clean(facts: CanaryFacts, contract: Contract, *, now: datetime)
                 "polls_failed_ratio_max", failed / polls if polls else None, absent=absent, fix=LOOK, command=again
             ),
             *(_none_of(judge, name, found if kept else None, absent, again) for name, found in named.items()),
-            judge.at_most(
-                "close_delay_s_max",
-                max((one.close_delay_s for one in kept), default=None),
-                absent=absent,
-                fix=LOOK,
-                command=again,
-            ),
-            _none_of(
-                judge,
-                "incidents_critical_count_max",
-                None if facts.incidents is None else facts.incidents.critical,
-                "the monitor has not looked at this lead",
-                monitor_command(facts),
-            ),
+            judge.at_most("close_delay_s_max", slowest, absent=absent, fix=LOOK, command=again),
+            _nothing_critical(judge, facts),
         ],
+    )
+
+
+def _nothing_critical(judge: Judge, facts: CanaryFacts) -> Criterion:
+    return _none_of(
+        judge,
+        "incidents_critical_count_max",
+        None if facts.incidents is None else facts.incidents.critical,
+        "the monitor has not looked at this lead",
+        monitor_command(facts),
     )
 
 
