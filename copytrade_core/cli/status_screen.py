@@ -218,6 +218,10 @@ def _doubts(look: RuntimeLook, status: StatusLines) -> Iterator[Text]:
     polled = "never" if poll.at is None else f"{shown_at(poll.at)}, {lasting(_since_s(look, poll.at))} ago"
     yield Text(f"inputs  {ages}")
     yield Text(f"last poll  {polled}: {poll.reading}", style="" if poll.ok else "yellow")
+    for lead in poll.leads:
+        if lead.failures:
+            again = "" if lead.next_at is None else f", asked again {shown_at(lead.next_at)}"
+            yield Text(f"  lead {lead.lead}  {lead.failures} failed polls in a row{again}", style="yellow")
     for alert in status.alerts[-SHOWN:]:
         ago = lasting(_since_s(look, alert.at))
         yield Text(f"alert  {alert.kind} {alert.subject}, {ago} ago: {alert.what}", style="yellow")

@@ -77,12 +77,22 @@ class BackoffLine(msgspec.Struct, frozen=True):
     until: datetime | None
 
 
+class LeadPollLine(msgspec.Struct, frozen=True):
+    """One lead's polls: how many failed in a row, and when it is asked again."""
+
+    lead: str
+    failures: int
+    age_s: float | None
+    next_at: datetime | None
+
+
 class PollLine(msgspec.Struct, frozen=True):
     """The newest poll of the source."""
 
     ok: bool
     at: datetime | None
     reading: str
+    leads: tuple[LeadPollLine, ...] = ()
 
 
 class AlertLine(msgspec.Struct, frozen=True):

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
+from io import StringIO
 
 import pytest
+from rich.console import Console
 
+from copytrade_core.cli.status_screen import screen
+from copytrade_core.edges.runtime_look import look
 from copytrade_core.edges.stages.paper_live import run_live_paper_session
 from copytrade_core.edges.standins.faults import FaultKind
 from copytrade_core.model.errors import StoreFault
 from copytrade_core.model.source import Endpoint, LeadId
 from copytrade_core.session.status import Ended
-from tests.edges.live_floor import DETAIL, HISTORY, LEAD, POSITIONS, broken, live, row
+from tests.edges.live_floor import DETAIL, HISTORY, LEAD, POSITIONS, Live, broken, live, row
 
 OLD = row(-3000, -2000)
 SEEDED = row(-100, 9000, is_long=False)
@@ -111,6 +116,12 @@ def test_an_answer_that_says_nothing_changes_nothing_and_is_kept(tmp_path, proje
         _ = lead.stop()
 
 
+def screen_of(lead: Live) -> str:
+    console = Console(width=200, record=True, file=StringIO())
+    console.print(screen(look(lead.folder, now=datetime.now(UTC)), width=200))
+    return console.export_text()
+
+
 def test_failures_wait_longer_and_longer_but_no_longer_than_the_cap_and_are_shown(tmp_path, project_root):
     with live(tmp_path, project_root, [OLD, row(10, 9000)]) as lead:
         lead.start()
@@ -119,6 +130,7 @@ def test_failures_wait_longer_and_longer_but_no_longer_than_the_cap_and_are_show
         lead.until(lambda: lead.lead()["failures"] >= 4, "four failures")
         shown = lead.status
         assert shown["last_poll"]["leads"][0]["next_at"] is not None
+        assert "failed polls in a row, asked again" in screen_of(lead)
         assert shown["input_ages_s"]["source"] >= 1.0, "what is known grows old"
         lead.faults()
         lead.until(lambda: lead.lead()["ok"] and lead.lead()["failures"] == 0, "an answer")
