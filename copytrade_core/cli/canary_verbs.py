@@ -179,7 +179,8 @@ def draw_shadows(to: Console, rows: Sequence[Row]) -> None:
     """Shadow sessions for people: one table of all, and for each its desired orders."""
     columns = ("day", "venue", "ended", "observed", "orders", "invalid", "probe_faults", "broken")
     done = [row for row in rows if "skipped" not in row]
-    table(to, columns, [[_cell(row[name]) for name in columns] for row in done], title="shadow sessions", right=())
+    drawn = [[_count(row[name]) if name == "invalid" else _cell(row[name]) for name in columns] for row in done]
+    table(to, columns, drawn, title="shadow sessions", right=("orders", "invalid"))
     for row in done:
         _draw_desired(to, row)
         say_exactly(f"read at {row['read_at']}", to=to)
@@ -243,6 +244,10 @@ def draw_parity(to: Console, row: Row) -> None:
 
 def _bps(value: object) -> str:
     return f"{value:.2f} bps" if isinstance(value, float) else "–"
+
+
+def _count(value: object) -> object:
+    return len(value) if isinstance(value, list) else value
 
 
 def _cell(value: object) -> object:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 from copytrade_core.model.alert import AlertKind
 from copytrade_core.model.broker import Broker
 from copytrade_core.model.errors import BadConfig, Where
 from copytrade_core.model.instrument import Instrument, Market
 from copytrade_core.model.outcome import RejectReason, Unavailable
+from copytrade_core.model.units import money_to_decimal
 from copytrade_core.session.settings import RunnerSettings
 
 ALARMING = {
@@ -67,21 +69,37 @@ def _market_fault(broker: Broker, settings: RunnerSettings) -> AccountFault | No
         theirs = listed.get(Market(market))
         if theirs is None or not theirs.is_open:
             raise BadConfig(f"the venue does not trade {market}", where=Where(field="market"))
-        for name in rules_broken(ours, theirs.instrument):
+        for rule in rules_broken(ours, theirs.instrument):
             raise BadConfig(
-                f"{market}: {name} is {getattr(theirs.instrument, name)} at the venue, {getattr(ours, name)} here",
-                where=Where(field=name),
+                f"{market}: {rule.what}",
+                where=Where(field=rule.name),
                 next_step="Take the venue's rules: an order on another grid cannot be placed",
             )
     return None
 
 
-def rules_broken(ours: Instrument, theirs: Instrument) -> tuple[str, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokenRule:
+    """A trading rule of a market that what we build orders with does not keep, in base and quote units."""
+
+    name: str
+    theirs: Decimal
+    ours: Decimal
+
+    @property
+    def what(self) -> str:
+        """In words."""
+        return f"{self.name} is {self.theirs.normalize():f} at the venue, {self.ours.normalize():f} here"
+
+
+def rules_broken(ours: Instrument, theirs: Instrument) -> tuple[BrokenRule, ...]:
     """The rules in which ours do not keep the venue's: another grid, or a lower minimum."""
-    kept = (
-        ("tick_size", ours.tick_size == theirs.tick_size),
-        ("step_size", ours.step_size == theirs.step_size),
-        ("min_quantity", ours.quantity(ours.min_quantity) >= theirs.quantity(theirs.min_quantity)),
-        ("min_notional", ours.min_notional >= theirs.min_notional),
+    least_ours, least_theirs = ours.quantity(ours.min_quantity), theirs.quantity(theirs.min_quantity)
+    money_ours, money_theirs = money_to_decimal(ours.min_notional), money_to_decimal(theirs.min_notional)
+    compared = (
+        ("tick_size", theirs.tick_size, ours.tick_size, ours.tick_size == theirs.tick_size),
+        ("step_size", theirs.step_size, ours.step_size, ours.step_size == theirs.step_size),
+        ("min_quantity", least_theirs, least_ours, least_ours >= least_theirs),
+        ("min_notional", money_theirs, money_ours, money_ours >= money_theirs),
     )
-    return tuple(name for name, fits in kept if not fits)
+    return tuple(BrokenRule(name=name, theirs=there, ours=here) for name, there, here, fits in compared if not fits)

@@ -113,8 +113,5 @@ def stricter_rules(ours: Mapping[str, Instrument], theirs: Mapping[Market, Venue
         if listed is None or not listed.is_open:
             found.append(f"{name}: not traded at the venue")
             continue
-        found.extend(
-            f"{name}: {rule} is {getattr(listed.instrument, rule)} at the venue, {getattr(rules, rule)} here"
-            for rule in rules_broken(rules, listed.instrument)
-        )
+        found.extend(f"{name}: {rule.what}" for rule in rules_broken(rules, listed.instrument))
     return tuple(found)
