@@ -70,7 +70,14 @@ def step(
     cursor: str | None = None,
 ) -> JournalStep:
     return JournalStep(
-        at_ms=at_ms, state=state, rows=rows, records=records, fill_ids=fill_ids, alerts=alerts, cursor=cursor
+        at_ms=at_ms,
+        state=state,
+        rows=rows,
+        records=records,
+        fill_ids=fill_ids,
+        alerts=alerts,
+        heard=None,
+        cursor=cursor,
     )
 
 

@@ -25,7 +25,7 @@ from copytrade_core.edges.stages.workplace import open_workplace
 from copytrade_core.edges.standins.binance import USUAL_PLAN, StandinConfig, running_standin
 from copytrade_core.edges.standins.lead_records import records_from_directory
 from copytrade_core.model.units import Ppm
-from copytrade_core.session.leads import plain_lead
+from copytrade_core.strategies.leads import plain_lead
 from tests.made_lead import POLICY, closed_row, offline_settings, write_pages
 
 LEAD = "4751838302089254777"

@@ -20,10 +20,9 @@ from copytrade_core.model.venue import PositionMode
 from copytrade_core.model.verdict import Refused
 from copytrade_core.replay.coverage import epoch_ms, why_skipped
 from copytrade_core.replay.timeline import timeline
-from copytrade_core.session.archived_feed import ArchivedFeed, place_of
+from copytrade_core.session.archived_feed import ArchivedFeed, resumed_ms
 from copytrade_core.session.archived_watch import ArchivedWatch
 from copytrade_core.session.identity import SessionIdentity
-from copytrade_core.session.leads import LeadPlan, strategy_of_leads
 from copytrade_core.session.loop import LoopSettings, Session
 from copytrade_core.session.paper_broker import PaperBroker
 from copytrade_core.session.paper_log import MemoryLog, PaperLog
@@ -34,6 +33,7 @@ from copytrade_core.session.settings import RunnerSettings
 from copytrade_core.session.snapshot import HotRestart, decode_state
 from copytrade_core.session.status import SessionFacts, SessionMode, SessionStatus
 from copytrade_core.session.virtual_clock import VirtualClock
+from copytrade_core.strategies.leads import LeadPlan, strategy_of_leads
 from copytrade_core.strategies.machine import strategy_of
 from tests.session_floor import Panel
 
@@ -157,9 +157,7 @@ class Paper:
         self, *, journal: Journal | None = None, log: PaperLog | None = None, clock: VirtualClock | None = None
     ) -> Session:
         """A new process on what is left of the one before."""
-        stored = self.journal.load()
-        now_ms = self.start_ms if stored.cursor is None else place_of(stored.cursor).now_ms
-        now_ms = max([now_ms, *(row.sent_at_ms or row.planned_at_ms for row in stored.rows)])
+        now_ms = resumed_ms(self.journal.load(), started_ms=self.start_ms)
         watch = ArchivedWatch(self.data, {})
         feed = ArchivedFeed(
             self.events, self.data, interval_ms=self.spec.interval_ms, start_ms=self.start_ms, watch=watch

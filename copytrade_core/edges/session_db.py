@@ -16,6 +16,7 @@ from typing_extensions import override
 
 from copytrade_core.edges.session_connection import connect_file, connect_in_memory
 from copytrade_core.edges.session_lease import SessionLease
+from copytrade_core.edges.session_notes import source_event_row
 from copytrade_core.edges.session_rows import (
     INSERT_ALERT,
     INSERT_FILL_ID,
@@ -122,7 +123,7 @@ class SessionDb(Journal):
             known = self._rows()
             state = None if step.state == self._state else step.state
             changed = _changed_rows(step.rows, known)
-            if not (changed or step.records or step.fill_ids or step.alerts or state or step.cursor is not None):
+            if not (changed or step.records or step.fill_ids or step.alerts or state or step.heard or step.cursor):
                 return
             with self._transaction():
                 self._write(step, state, changed, known)
@@ -205,6 +206,9 @@ class SessionDb(Journal):
             execute(INSERT_FILL_ID, (fill_id, run, at_ms))
         for statement, values in record_rows(step.records, run=run, at_ms=at_ms):
             execute(statement, values)
+        if step.heard is not None:
+            statement, values = source_event_row(step.heard, at_ms=at_ms)
+            execute(statement, (run, *values))
         for alert in step.alerts:
             execute(INSERT_ALERT, alert_values(alert, run=run))
 

@@ -19,12 +19,11 @@ from copytrade_core.edges.session_notes import (
     equity_row,
     observations,
     position_row,
-    source_event_row,
 )
 from copytrade_core.edges.status_document import instant
 from copytrade_core.model.episode import EpisodeState
 from copytrade_core.model.instrument import Instrument, Market
-from copytrade_core.session.feed import BarEnded, Feed, FeedReading, QuoteSeen, SourceTold
+from copytrade_core.session.feed import BarEnded, Feed, FeedReading, QuoteSeen
 from copytrade_core.session.ports import StatusSink
 from copytrade_core.session.status import PollNow, SessionStatus
 from copytrade_core.session.watch import MarketWatch
@@ -60,11 +59,9 @@ class SessionObserver(StatusSink):
         return _ObservedFeed(feed, self)
 
     def hear(self, reading: FeedReading) -> None:
-        """Keep source events, quotes and candles of one reading; they are written with the next status."""
+        """Keep quotes and candles of one reading; they are written with the next status."""
         for step in reading.steps:
-            if isinstance(step.item, SourceTold):
-                self._waiting.append(source_event_row(step.item.event, at_ms=reading.at_ms))
-            elif isinstance(step.item, QuoteSeen):
+            if isinstance(step.item, QuoteSeen):
                 self._quotes.saw(step.item)
             elif isinstance(step.item, BarEnded):
                 bar = step.item.bar
@@ -91,14 +88,13 @@ class SessionObserver(StatusSink):
 
     def _note(self) -> None:
         fills = unseen_fills(self._journal.ask)
-        events, self._waiting = self._waiting, []
+        looks, self._waiting = self._waiting, []
         try:
-            self._journal.note(events)
+            seen = observations(fills, self._journal.ask, self._instruments, self._quotes)
+            self._journal.note((*looks, *seen))
         except BaseException:
-            self._waiting = [*events, *self._waiting]
+            self._waiting = [*looks, *self._waiting]
             raise
-        # After the source events: a comparison looks for the one behind its fill.
-        self._journal.note(tuple(observations(fills, self._journal.ask, self._instruments, self._quotes)))
         for event in self._chart_events():
             self._files.chart_event(event)
 

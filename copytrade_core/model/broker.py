@@ -44,6 +44,9 @@ class Broker(ABC):
     """How long after sending a submit may still take effect at the venue (its receive window)."""
     same_id_after_not_placed: bool
     """Whether an id may be sent again once its absence is proved (ids unique for ever), else only a new attempt may."""
+    absence_is_final: bool
+    """Whether an order that the account does not know has not arrived and never will. So it is with an account that the
+    session's own process keeps; across a network a request may still be on its way."""
 
     @abstractmethod
     def markets(self) -> Mapping[Market, VenueMarket] | Unavailable:

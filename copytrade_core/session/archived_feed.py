@@ -30,6 +30,7 @@ from copytrade_core.session.feed import (
     FundingDue,
     SourceTold,
 )
+from copytrade_core.session.ports import Journalled
 from copytrade_core.session.status import PollNow
 from copytrade_core.strategies.signal import epoch_ms
 
@@ -71,6 +72,12 @@ def place_of(cursor: str) -> Place:
         )
     except ValueError as error:
         raise BadInput(f"{cursor!r} is no place of an archived feed", where=Where(field="cursor")) from error
+
+
+def resumed_ms(stored: Journalled, *, started_ms: int) -> int:
+    """The virtual time to go on at: where the feed was, and not before anything that was sent."""
+    place_ms = started_ms if stored.cursor is None else place_of(stored.cursor).now_ms
+    return max([place_ms, *(row.sent_at_ms or row.planned_at_ms for row in stored.rows)])
 
 
 class ArchivedFeed(Feed):
@@ -125,6 +132,7 @@ class ArchivedFeed(Feed):
         if cursor is None:
             return
         self._place = place_of(cursor)
+        self._watch.now_ms = self._place.now_ms
         if self._place.told > len(self._events):
             raise BadInput(
                 f"{self._place.told} events were told, the archive has {len(self._events)}", where=Where(field="cursor")

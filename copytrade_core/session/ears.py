@@ -81,7 +81,9 @@ class Ears:
         if not self._taker.has_begun(opened.bars[0].open_time_ms):
             for due in opened.funding:
                 self._fund(due)
-        self._taker.begin_bars(opened.bars, closing=opened.closing)
+        if self._taker.begin_bars(opened.bars, closing=opened.closing):
+            # The account remembers its fills; a restart that met them at an earlier bar would tell that bar again.
+            self._runner.arrive()
         self.finish_fills()
 
     def _quote_seen(self, seen: QuoteSeen) -> None:

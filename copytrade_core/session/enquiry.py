@@ -141,6 +141,8 @@ class Enquiry:
     def _resolve(self, row: OrderRow) -> None:
         order, now_ms = row.order, self._clock.now_ms()
         by_id = self._broker.order(order.market, order.client_order_id)
+        if self._broker.absence_is_final and isinstance(by_id, Absent):
+            return  # It is still to be handed over, which the runner does.
         traces = self._traces(row) if needs_traces(row, by_id, now_ms) else None
         verdict = judge(row, by_id, traces, now_ms=now_ms)
         match verdict:

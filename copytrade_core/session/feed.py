@@ -130,8 +130,8 @@ class PriceTaker(Protocol):
         """Whether something of the bars that open then has happened already."""
         ...
 
-    def begin_bars(self, bars: tuple[Bar, ...], *, closing: frozenset[str]) -> None:
-        """Bars open."""
+    def begin_bars(self, bars: tuple[Bar, ...], *, closing: frozenset[str]) -> bool:
+        """Bars open; whether something fills in them."""
         ...
 
     def begin_quote(self, market: Market, *, bid: Ticks, ask: Ticks, time_ms: int) -> None:

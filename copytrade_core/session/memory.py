@@ -15,6 +15,7 @@ from copytrade_core.model.event import Event, OrderFilled
 from copytrade_core.model.intent import Intent
 from copytrade_core.model.order import Order
 from copytrade_core.model.order_row import OrderRow, OrderState
+from copytrade_core.model.source_event import SourceEvent
 from copytrade_core.model.units import Steps
 from copytrade_core.model.verdict import Approved
 from copytrade_core.orders.lifecycle import moved, planned
@@ -67,6 +68,11 @@ class SessionMemory:
         """The feed has come to a place: the next commit of anything says so; nothing is committed for it alone."""
         self._reached = cursor
 
+    def arrive(self) -> None:
+        """Commit the place that was reached, if it is not committed yet."""
+        if self._reached not in (None, self.cursor):
+            self._commit(replace(self._plain(), cursor=self._reached))
+
     def row(self, client_order_id: str) -> OrderRow:
         """The row of one order as it is now."""
         return self._rows[client_order_id]
@@ -112,6 +118,7 @@ class SessionMemory:
                 records=step.records,
                 fill_ids=() if fill_id is None else (fill_id,),
                 alerts=(),
+                heard=event if isinstance(event, SourceEvent) else None,
                 cursor=cursor or None,
             )
         )
@@ -140,13 +147,22 @@ class SessionMemory:
 
     def _plain(self, *, rows: tuple[OrderRow, ...] = (), alerts: tuple[Alert, ...] = ()) -> JournalStep:
         return JournalStep(
-            at_ms=self._clock.now_ms(), state=None, rows=rows, records=(), fill_ids=(), alerts=alerts, cursor=None
+            at_ms=self._clock.now_ms(),
+            state=None,
+            rows=rows,
+            records=(),
+            fill_ids=(),
+            alerts=alerts,
+            heard=None,
+            cursor=None,
         )
 
     def _commit(self, step: JournalStep) -> None:
         changes = bool(step.rows or step.records or step.fill_ids or step.alerts or step.state is not None)
         if step.cursor is None and changes and self._reached not in (None, self.cursor):
             step = replace(step, cursor=self._reached)
+        if not changes and step.heard is None and step.cursor is None:
+            return
         self._journal.commit(step)
         self.changes_count += changes
         for row in step.rows:

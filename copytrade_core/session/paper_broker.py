@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import chain
 
 from typing_extensions import override
 
@@ -78,6 +79,7 @@ class PaperBroker(Broker):
     ) -> None:
         self.submit_deadline_ms = 0
         self.same_id_after_not_placed = True
+        self.absence_is_final = True
         self._instruments = instruments
         self._terms = terms
         self._log = log
@@ -97,10 +99,20 @@ class PaperBroker(Broker):
         """Whether something of the bars that open then, or of later ones, has happened here already."""
         return open_ms <= self._matched_ms
 
-    def begin_bars(self, bars: tuple[Bar, ...], *, closing: frozenset[str]) -> None:
-        """Bars of one interval open; `step` then gives their fills. Bars that were begun before are gone on with."""
-        if bars and not self.has_begun(bars[0].open_time_ms):
-            self._begin(BarsBegun(bars=bars, closing=tuple(sorted(closing))), is_logged=False)
+    def begin_bars(self, bars: tuple[Bar, ...], *, closing: frozenset[str]) -> bool:
+        """Bars of one interval open; `step` then gives their fills. Bars that were begun before are gone on with.
+
+        Returns:
+            Whether there is a fill in bars that begin now.
+        """
+        if not bars or self.has_begun(bars[0].open_time_ms):
+            return False
+        self._begin(BarsBegun(bars=bars, closing=tuple(sorted(closing))), is_logged=False)
+        first = next(self._waiting, None)
+        if first is None:
+            return False
+        self._waiting = chain((first,), self._waiting)
+        return True
 
     def begin_quote(self, market: Market, *, bid: Ticks, ask: Ticks, time_ms: int) -> None:
         """A best quote was seen; `step` then gives what fills at it. An older one than the last is left alone."""
@@ -224,6 +236,9 @@ class PaperBroker(Broker):
             )
         for number, text in enumerate(records[1:], start=2):
             self._replay(decode_record(text, number), number)
+        if self._begun is not None and self._clock.now_ms() > self._begun.moment_ms:
+            # Its fills had all happened before time went on, or the prices are too old to fill at.
+            self._waiting = iter(())
 
     def _replay(self, record: PaperRecord, number: int) -> None:
         match record:

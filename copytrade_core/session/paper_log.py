@@ -57,6 +57,11 @@ class BarsBegun:
     bars: tuple[Bar, ...]
     closing: tuple[str, ...]
 
+    @property
+    def moment_ms(self) -> int:
+        """When their fills are all taken: before the session's time goes on."""
+        return self.bars[0].open_time_ms
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuoteBegun:
@@ -66,6 +71,11 @@ class QuoteBegun:
     bid: Ticks
     ask: Ticks
     time_ms: int
+
+    @property
+    def moment_ms(self) -> int:
+        """When its fills are all taken."""
+        return self.time_ms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from copytrade_core.flow import Record
 from copytrade_core.model.alert import Alert
 from copytrade_core.model.controls import Controls
 from copytrade_core.model.order_row import OrderRow
+from copytrade_core.model.source_event import SourceEvent
 from copytrade_core.session.snapshot import HotRestart
 from copytrade_core.session.status import SessionStatus
 
@@ -29,7 +30,8 @@ class JournalStep:
 
     `state` is the whole flow state after the step (`snapshot.encode_state`), None when it did not change; `rows` take
     the place of rows of the same client order id; `fill_ids` are venue trade ids posted in this step, each at most once
-    for ever; `cursor` is how far the feed has been told (None: unchanged).
+    for ever; `heard` is what a lead was seen to do, when that is what was told; `cursor` is how far the feed has been
+    told (None: unchanged).
     """
 
     at_ms: int
@@ -38,6 +40,7 @@ class JournalStep:
     records: tuple[Record, ...]
     fill_ids: tuple[str, ...]
     alerts: tuple[Alert, ...]
+    heard: SourceEvent | None
     cursor: str | None
 
 

@@ -14,10 +14,11 @@ from copytrade_core.model.alert import Alert, AlertKind
 from copytrade_core.model.broker import Broker
 from copytrade_core.model.event import AFTER_BLOCKED_ADD, Event, FundingPaid, OrderNotPlaced, OrderRejected
 from copytrade_core.model.intent import IntentKind
+from copytrade_core.model.order import Order
 from copytrade_core.model.order_row import OrderRow, OrderState
 from copytrade_core.model.outcome import Accepted, DefiniteReject, Exists, RejectReason, Unknown
-from copytrade_core.model.verdict import RefusalReason
 from copytrade_core.orders.lifecycle import journalled, moved
+from copytrade_core.session.departure import KILLED, is_still_to_leave, must_wait, why_held_back
 from copytrade_core.session.enquiry import Enquiry
 from copytrade_core.session.ledger_check import LedgerCheck
 from copytrade_core.session.memory import SessionMemory
@@ -31,9 +32,6 @@ from copytrade_core.strategies.state import FRESH
 
 RESTART = "restart"
 STALE_PLAN = "stale_plan"
-KILLED = "kill"
-STOPPED = "stop_new_orders"
-PAST_DEADLINE = "deadline_reached"
 
 
 class Runner:
@@ -136,13 +134,16 @@ class Runner:
     def start(self) -> Reconciliation:
         """Take up where the journal ends: what was about to leave is unknown until the venue has told.
 
-        Entries that never left are given back to the strategy; exits that never left still leave.
+        Entries that never left are given back to the strategy; exits that never left still leave. Where absence is
+        final nothing is in doubt: what the account does not have leaves now, entries as long as they are not too old.
 
         Raises:
             BadConfig: the key may withdraw or may not trade, or the venue's rules of a market are not ours.
         """
         self._watch.note("account", self._account_fault())
         for row in self._memory.live:
+            if self._broker.absence_is_final:
+                continue
             if row.state is OrderState.JOURNALLED:
                 self._memory.keep(replace(moved(row, OrderState.UNKNOWN, RESTART), lookup_after_ms=self._now()))
             elif row.state is OrderState.PLANNED and row.order.kind.is_entry:
@@ -173,6 +174,10 @@ class Runner:
         """The feed has come to a place; the next commit of anything carries it, so that a restart knows."""
         self._memory.reach(cursor)
 
+    def arrive(self) -> None:
+        """Commit the place that the feed has come to, because what follows must never be met from an earlier one."""
+        self._memory.arrive()
+
     def fund(self, event: FundingPaid) -> None:
         """Post one funding payment, once for ever."""
         funding_id = f"funding|{event.episode_id}|{event.time_ms}"
@@ -184,7 +189,7 @@ class Runner:
         self._enquiry.learn()
         self._enquiry.take_back()
         for row in self._memory.live:
-            if row.state is OrderState.PLANNED and not self._must_wait(row):
+            if self._is_still_to_leave(row) and not must_wait(row, self._memory.live):
                 self._send(self._memory.row(row.order.client_order_id))
 
     def reconcile(self) -> Reconciliation:
@@ -202,28 +207,22 @@ class Runner:
 
     # -- sending ----------------------------------------------------------------------------------------------------
 
-    def _must_wait(self, row: OrderRow) -> bool:
-        """Whether the truth about another order of the same position must be known first."""
-        order = row.order
-        for other in self._memory.live:
-            if other.order.client_order_id == order.client_order_id:
-                return False
-            same = (other.order.market, other.order.side) == (order.market, order.side)
-            if same and (other.state.is_unresolved or (other.cancel_wanted and other.order.reduce_only)):
-                return True
-        return False
+    def _is_still_to_leave(self, row: OrderRow) -> bool:
+        return is_still_to_leave(row, absence_is_final=self._broker.absence_is_final)
 
     def _send(self, row: OrderRow) -> None:
         """Journal, look at the controls once more, and send, once."""
-        if row.state is not OrderState.PLANNED:
+        if not self._is_still_to_leave(row):
             return
         order, now_ms = row.order, self._now()
         if order.kind.is_entry and now_ms - row.planned_at_ms > self._settings.planned_entry_age_ms_max:
             self._give_back(row, STALE_PLAN)
             return
-        leaving = journalled(row, now_ms=now_ms, deadline_ms=now_ms + self._broker.submit_deadline_ms)
-        self._memory.keep(leaving)
-        if (control := self._held_back(leaving)) is not None:
+        leaving = row
+        if row.state is OrderState.PLANNED:
+            leaving = journalled(row, now_ms=now_ms, deadline_ms=now_ms + self._broker.submit_deadline_ms)
+            self._memory.keep(leaving)
+        if (control := self._held_back(order)) is not None:
             self._give_back(leaving, control)
             return
         outcome = self._broker.submit(order)
@@ -238,20 +237,10 @@ class Runner:
             case Unknown(why=why, code=code):
                 self._memory.keep(moved(leaving, OrderState.UNKNOWN, f"{why} {code}".strip()))
 
-    def _held_back(self, row: OrderRow) -> str | None:
-        """What forbids this very submit, read at the last moment; exits pass, but nothing passes a kill."""
+    def _held_back(self, order: Order) -> str | None:
         controls = self._panel.read()
-        if controls.kill:
-            return KILLED
-        if not row.order.kind.is_entry:
-            return None
-        if controls.stop_new_orders:
-            return STOPPED
-        if controls.deadline_ms is not None and self._now() >= controls.deadline_ms:
-            return PAST_DEADLINE
-        if controls.approval_valid is False:
-            return RefusalReason.APPROVAL_INVALID
-        return None if self._watch.account_fault() is None else RefusalReason.ACCOUNT_FAULT
+        fault = self._watch.account_fault()
+        return why_held_back(order, controls, now_ms=self._now(), account_fault=fault)
 
     def _give_back(self, row: OrderRow, why: str) -> None:
         """The order never left: the strategy decides again."""

@@ -113,6 +113,7 @@ class ShadowedPaper(Broker):
     ) -> None:
         self.submit_deadline_ms = paper.submit_deadline_ms
         self.same_id_after_not_placed = paper.same_id_after_not_placed
+        self.absence_is_final = paper.absence_is_final
         self._paper = paper
         self._shadow = shadow
         self._instruments = instruments

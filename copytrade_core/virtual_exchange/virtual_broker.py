@@ -89,6 +89,7 @@ class VirtualBroker(Broker):
     ) -> None:
         self.submit_deadline_ms = engine.rules.receive_window_ms
         self.same_id_after_not_placed = engine.rules.id_uniqueness is IdUniqueness.FOREVER
+        self.absence_is_final = False
         self._engine = engine
         self._faults = faults
         self._mode = position_mode

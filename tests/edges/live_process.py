@@ -16,7 +16,7 @@ from copytrade_core.edges.stages.policies import load_policies
 from copytrade_core.edges.stages.workplace import open_workplace
 from copytrade_core.model.errors import CopytradeError
 from copytrade_core.model.units import Ppm
-from copytrade_core.session.leads import plain_lead
+from copytrade_core.strategies.leads import plain_lead
 
 
 def _limit(file_bytes: int) -> None:

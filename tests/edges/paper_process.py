@@ -10,7 +10,7 @@ from copytrade_core.edges.stages.paper import run_paper_session
 from copytrade_core.edges.stages.paper_archive import Span
 from copytrade_core.edges.stages.paper_plan import replay_plan
 from copytrade_core.edges.stages.policies import load_policies
-from copytrade_core.session.leads import plain_lead
+from copytrade_core.strategies.leads import plain_lead
 from tests.small_lead import LEAD, place_of
 
 

@@ -29,8 +29,8 @@ from copytrade_core.evidence.parity import TradePath
 from copytrade_core.evidence.parity_paths import MarketRecord, compare_paths
 from copytrade_core.model.errors import BadConfig
 from copytrade_core.model.venue import PositionMode, Venue
-from copytrade_core.session.leads import plain_lead
 from copytrade_core.session.shadow import ShadowAt
+from copytrade_core.strategies.leads import plain_lead
 from tests.small_lead import LEAD, place_of, small_project
 from tests.trading_floor import BTC
 

@@ -15,6 +15,7 @@ class Passing(Broker):
         self.broker = broker
         self.submit_deadline_ms = broker.submit_deadline_ms
         self.same_id_after_not_placed = broker.same_id_after_not_placed
+        self.absence_is_final = broker.absence_is_final
 
     def submit(self, order):
         return self.broker.submit(order)

@@ -33,7 +33,7 @@ MUTANTS = (
         name="skip_the_journal",
         why="the order leaves before its row is committed",
         file=RUNNER,
-        swaps=(("        self._memory.keep(leaving)\n        if (control", "        if (control"),),
+        swaps=(("            self._memory.keep(leaving)\n        if (control", "        if (control"),),
     ),
     Mutant(
         name="retry_blindly",
@@ -132,8 +132,8 @@ MUTANTS = (
     Mutant(
         name="close_blocked_by_stop",
         why="STOP_NEW_ORDERS holds back exits too",
-        file=RUNNER,
-        swaps=(("        if not row.order.kind.is_entry:\n            return None\n", ""),),
+        file="session/departure.py",
+        swaps=(("    if not order.kind.is_entry:\n        return None\n", ""),),
     ),
     Mutant(
         name="reduce_only_dropped",

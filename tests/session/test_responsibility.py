@@ -269,8 +269,8 @@ def test_paper_and_live_import_the_same_policy(project_root: Path):
         answers = _Answers()
         answers.visit(ast.parse(path.read_text(encoding="utf-8")))
         if answers.count:
-            asking.append(path.name)
-    assert asking == ["flow.py"], "only the story asks a strategy"
+            asking.append(path.relative_to(project_root / "copytrade_core").as_posix())
+    assert asking == ["flow.py", "strategies/leads.py"], "only the story asks, and a strategy made of strategies"
 
 
 @pytest.mark.parametrize("policy", [FOLLOW, LADDERED], ids=["single", "ladder"])

@@ -196,6 +196,7 @@ class ObservedBroker(Broker):
         self._after_call = after_call
         self.submit_deadline_ms = broker.submit_deadline_ms
         self.same_id_after_not_placed = broker.same_id_after_not_placed
+        self.absence_is_final = broker.absence_is_final
         self.sent: list[Sent] = []
         self.cancelled: list[str] = []
         self.failed_reads_count = 0

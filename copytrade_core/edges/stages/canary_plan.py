@@ -9,7 +9,7 @@ from __future__ import annotations
 from copytrade_core.edges.stages.paper_plan import PaperPlan, canary_plan
 from copytrade_core.edges.stages.policies import load_policy
 from copytrade_core.edges.stages.workplace import Workplace
-from copytrade_core.session.leads import plain_lead
+from copytrade_core.strategies.leads import plain_lead
 
 
 def plan_of(place: Workplace, lead_id: str) -> PaperPlan:

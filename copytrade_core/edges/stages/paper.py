@@ -27,21 +27,21 @@ from copytrade_core.model.errors import NotStored
 from copytrade_core.model.instrument import Instrument
 from copytrade_core.model.round_trip import Skipped
 from copytrade_core.model.venue import PositionMode
-from copytrade_core.session.archived_feed import ArchivedFeed, place_of
+from copytrade_core.session.archived_feed import ArchivedFeed, resumed_ms
 from copytrade_core.session.archived_watch import ArchivedWatch
 from copytrade_core.session.feed import Feed
 from copytrade_core.session.identity import SessionIdentity
-from copytrade_core.session.leads import strategy_of_leads
 from copytrade_core.session.loop import LoopSettings
 from copytrade_core.session.paper_matching import PaperTerms
 from copytrade_core.session.paper_session import SessionPorts, paper_session
-from copytrade_core.session.ports import Journalled, WaitingClock
+from copytrade_core.session.ports import WaitingClock
 from copytrade_core.session.settings import RunnerSettings
 from copytrade_core.session.shadow import ShadowAt, ShadowedPaper, in_shadow
 from copytrade_core.session.snapshot import check_resume
 from copytrade_core.session.status import SessionFacts, SessionMode, SessionStatus
 from copytrade_core.session.unseen import StopWhenUnseen
 from copytrade_core.session.virtual_clock import VirtualClock
+from copytrade_core.strategies.leads import strategy_of_leads
 
 VENUE = "paper"
 DAY_MS = 86_400_000
@@ -105,7 +105,7 @@ def run_paper_session(
     )
     facts = in_shadow(facts, shadow)
     with opened_journal(folder, facts) as journal:
-        clock = VirtualClock(_resumed_ms(journal.load(), started_ms))
+        clock = VirtualClock(resumed_ms(journal.load(), started_ms=started_ms))
         feed = ArchivedFeed(
             archived.events,
             archived.data,
@@ -260,9 +260,3 @@ def terms_of(plan: PaperPlan) -> PaperTerms:
         delay_ms=plan.delay_ms,
         cash=plan.equity,
     )
-
-
-def _resumed_ms(stored: Journalled, started_ms: int) -> int:
-    """The virtual time to go on at: where the feed was, and not before anything that was sent."""
-    place_ms = started_ms if stored.cursor is None else place_of(stored.cursor).now_ms
-    return max([place_ms, *(row.sent_at_ms or row.planned_at_ms for row in stored.rows)])

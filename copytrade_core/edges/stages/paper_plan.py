@@ -14,7 +14,7 @@ from copytrade_core.model.fill import FillModel
 from copytrade_core.model.policy import PolicySpec
 from copytrade_core.model.round_trip import CostModel
 from copytrade_core.model.units import Money, Ppm, money_from_decimal
-from copytrade_core.session.leads import LeadPlan, plan_digest
+from copytrade_core.strategies.leads import LeadPlan, plan_digest
 
 ACCOUNT = "paper"
 

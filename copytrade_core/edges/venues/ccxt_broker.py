@@ -102,6 +102,7 @@ class CcxtBroker(Broker):
     ) -> None:
         self.submit_deadline_ms = profile.submit_deadline_ms
         self.same_id_after_not_placed = profile.id_uniqueness is IdUniqueness.FOR_EVER
+        self.absence_is_final = False
         self.profile = profile
         self.position_mode = position_mode
         self._client = client
