@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
@@ -13,7 +14,7 @@ import pytest
 from copytrade_core.edges.lake_views import connect
 from copytrade_core.edges.stages.canary_parity import compare_session
 from copytrade_core.edges.stages.canary_place import archived_folder
-from copytrade_core.edges.stages.canary_store import Gathered, load_session
+from copytrade_core.edges.stages.canary_store import Gathered, load_session, store_session
 from copytrade_dagster.automation_sessions import PARTITION_LEAD
 from copytrade_dagster.definitions import defs
 
@@ -174,3 +175,31 @@ def test_a_price_that_the_market_never_had_is_explained_by_nothing(project, inst
     _ = compare_session(place, key)
     facts = place.lake.document_as("paper_parity", key, dict[str, Any])["gate_facts"]
     assert facts["residual_bps_max"] > 50
+
+
+def test_what_was_entered_on_a_close_of_a_position_of_the_day_before_is_compared_too(project, instance, derived):
+    del derived
+    key = dg.MultiPartitionKey({"day": "2026-01-04", "lead": project.lead})
+    assert run_assets(instance, project, "paper_session", "paper_parity", key=key).success
+    record = load_session(project.place(), str(key))
+    entered = {order.episode_id for order in record.orders if order.is_entry}
+    assert any(started_ms(episode) < record.started_at_ms for episode in entered), "a position of the day before"
+    document = project.place().lake.document_as("paper_parity", str(key), dict[str, Any])
+    assert {row["episode_id"] for row in document["rows"]} | set(document["episodes_not_comparable"]) >= entered
+
+
+def started_ms(episode_id):
+    return int(episode_id.rpartition("|")[2])
+
+
+def test_the_archive_never_takes_the_place_of_a_day_that_was_watched(project, instance, session_run):
+    assert session_run.success
+    key = dg.MultiPartitionKey({"day": DAY, "lead": project.lead})
+    place = project.place()
+    seen = replace(load_session(place, str(key)), is_observed=True)
+    _ = store_session(place, seen, folder=archived_folder(place.settings, project.lead, "paper", DAY) / "0001")
+    again = run_assets(instance, project, "paper_session", key=key)
+    assert not again.success
+    (failed,) = (event for event in again.all_events if event.is_step_failure)
+    assert "watched live" in failed.step_failure_data.user_failure_data.description
+    assert load_session(place, str(key)).is_observed

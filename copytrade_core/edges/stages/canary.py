@@ -13,13 +13,13 @@ from copytrade_core.edges.session_evidence import read_session
 from copytrade_core.edges.stages.canary_place import archived_folder, live_folder, standing_of
 from copytrade_core.edges.stages.canary_plan import plan_of
 from copytrade_core.edges.stages.canary_request import CanaryRequest, deadline_of, is_live, span_of
-from copytrade_core.edges.stages.canary_store import store_session
+from copytrade_core.edges.stages.canary_store import SESSION, load_session, session_key, store_session
 from copytrade_core.edges.stages.instruments import trading_rules
 from copytrade_core.edges.stages.paper import run_paper_session
 from copytrade_core.edges.stages.paper_live import run_live_paper_session
 from copytrade_core.edges.stages.paper_plan import PaperPlan
 from copytrade_core.edges.stages.workplace import StageOutcome, Workplace
-from copytrade_core.model.errors import BadInput, Where
+from copytrade_core.model.errors import BadInput, NotStored, Where
 
 ENDED_WELL = {"deadline", "feed_ended"}
 """An archived session that ended so is over: its day is told anew to a new one."""
@@ -32,7 +32,7 @@ def run_canary(place: Workplace, request: CanaryRequest, listen: Callable[[str],
 
     Raises:
         BadInput: a day that cannot be read, or a live session of another day than today.
-        NotStored: the archive has nothing of that day.
+        NotStored: the archive has nothing of that day, or the day was watched live: that record is evidence.
         StoreFault: another process runs this session; a file cannot be read or written.
     """
     tell, plan, name = listen or _nobody, plan_of(place, request.lead_id), request.lead_id
@@ -42,6 +42,7 @@ def run_canary(place: Workplace, request: CanaryRequest, listen: Callable[[str],
         tell(f"live in {folder}")
         _live(place, plan, folder, request)
     else:
+        _leave_evidence_alone(place, request)
         folder = free_folder(archived_folder(place.settings, name, PAPER, request.day))
         tell(f"archived {request.day} in {folder}")
         _ = run_paper_session(place, plan, span_of(request.day), folder=folder, run_id=request.run_id)
@@ -50,6 +51,16 @@ def run_canary(place: Workplace, request: CanaryRequest, listen: Callable[[str],
     )
     # Whatever the clocks say: only who polled the lead has observed it.
     return store_session(place, replace(record, is_observed=record.is_observed and watches), folder=folder)
+
+
+def _leave_evidence_alone(place: Workplace, request: CanaryRequest) -> None:
+    """A day has one record: what the archive tells later must not take the place of what was observed."""
+    key = session_key(request.day, request.lead_id)
+    if place.lake.head(SESSION, key) is not None and load_session(place, key).is_observed:
+        raise NotStored(
+            f"{request.day} was watched live: its record is evidence, which the archive does not replace",
+            next_step="Choose a day on which no session ran",
+        )
 
 
 def free_folder(root: Path) -> Path:

@@ -46,7 +46,7 @@ from copytrade_core.model.errors import BadConfig, NotStored
 from copytrade_core.model.instrument import Instrument
 from copytrade_core.model.market_data import MarketData
 from copytrade_core.model.round_trip import ReplayResult, ReplaySpec
-from copytrade_core.model.session_record import SessionRecord
+from copytrade_core.model.session_record import SessionOrder, SessionRecord
 from copytrade_core.model.source_event import SourceOpened
 from copytrade_core.model.units import Money
 from copytrade_core.promotion.facts_canary import ParityFacts
@@ -114,14 +114,25 @@ def _with_rules(place: Workplace, data: MarketData, markets: Collection[str]) ->
 
 
 def _told(place: Workplace, plan: PaperPlan, record: SessionRecord) -> dict[str, str]:
-    """Episodes of which the session heard an opening, with their markets."""
+    """Episodes of which the session heard an opening or in which it traded, with their markets.
+
+    Who trades on a close enters positions that the lead opened on an earlier day.
+    """
     if record.is_observed:
         from_ms, until_ms = record.started_at_ms, record.ended_at_ms + 1
         span = Span(from_at=_instant(from_ms), until_at=_instant(until_ms))
     else:
         span = span_of(record.day)
     events = archived_of(place, plan, span).events
-    return {event.episode.episode_id: event.episode.market for event in events if isinstance(event, SourceOpened)}
+    entered = {order.episode_id: order.market for order in record.orders if order.is_entry and _is_of(order, record)}
+    return entered | {
+        event.episode.episode_id: event.episode.market for event in events if isinstance(event, SourceOpened)
+    }
+
+
+def _is_of(order: SessionOrder, record: SessionRecord) -> bool:
+    """Whether it was planned in the record's own time: the journal goes on from day to day."""
+    return record.started_at_ms <= order.planned_at_ms <= record.ended_at_ms
 
 
 def _compared(
