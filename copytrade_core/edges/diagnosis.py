@@ -59,7 +59,7 @@ def diagnose(
         _guarded("leftovers", lambda: _leftovers(lake.root, now.timestamp() - garbage_age_s)),
         _guarded("leads", lambda: _leads(archive)),
         _guarded("sessions", lambda: _session("sessions", sessions(settings.data_dir, now))),
-        _guarded("monitor", lambda: _session("monitor", _watched(settings, now))),
+        _guarded("monitor", lambda: _session("monitor", watched(settings.data_dir, now))),
         _guarded("alerts", lambda: _session("alerts", told(settings.data_dir, now, os.environ))),
     ]
 
@@ -74,10 +74,6 @@ def _bad(subject: str, found: str, next_step: str) -> Finding:
 
 def _session(subject: str, found: SessionFinding) -> Finding:
     return Finding(subject=subject, is_fine=not found.next_step, found=found.found, next_step=found.next_step)
-
-
-def _watched(settings: Settings, now: datetime) -> SessionFinding:
-    return watched(settings.data_dir, now, interval_s=settings.monitor.interval_s)
 
 
 def _guarded(subject: str, look: Callable[[], Finding]) -> Finding:

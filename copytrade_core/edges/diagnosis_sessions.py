@@ -16,8 +16,6 @@ from copytrade_core.edges.monitor_record import read_record
 from copytrade_core.edges.runtime_look import Standing, look
 from copytrade_core.edges.runtime_place import runtime_directories
 
-UNWATCHED_INTERVALS = 3
-"""A monitor that has missed so many of its own intervals is not watching."""
 HEALTHY = (Standing.RUNNING, Standing.ENDED)
 
 
@@ -40,24 +38,20 @@ def sessions(data_dir: Path, now: datetime) -> SessionFinding:
     return SessionFinding(found=said, next_step="")
 
 
-def watched(data_dir: Path, now: datetime, *, interval_s: float) -> SessionFinding:
-    """Whether a monitor looks at every session that runs.
+def watched(data_dir: Path, now: datetime) -> SessionFinding:
+    """Whether a monitor has ever looked at every session that runs.
+
+    How long ago is not judged: a sensor that finds nothing new writes nothing.
 
     Raises:
         StoreFault: a monitor's history cannot be read.
     """
     running = [each for each in runtime_directories(data_dir) if look(each, now=now).standing is Standing.RUNNING]
     for folder in running:
-        last_ms = read_record(folder).last_pass_ms if (folder / INCIDENTS_FILE).exists() else None
-        age_s = None if last_ms is None else now.timestamp() - last_ms / 1000
-        if age_s is None or age_s > UNWATCHED_INTERVALS * interval_s:
-            since = "yet" if age_s is None else f"for {age_s:.0f} s"
-            return SessionFinding(
-                found=f"nobody has looked at {folder} {since}", next_step=f"copytrade monitor {folder}"
-            )
-    return SessionFinding(
-        found=f"{len(running)} running sessions are watched" if running else "no session runs", next_step=""
-    )
+        if not (folder / INCIDENTS_FILE).exists() or not read_record(folder).passes_count:
+            return SessionFinding(found=f"nobody has looked at {folder}", next_step=f"copytrade monitor {folder}")
+    found = f"{len(running)} running sessions have been looked at" if running else "no session runs"
+    return SessionFinding(found=found, next_step="")
 
 
 def told(data_dir: Path, now: datetime, environ: Mapping[str, str]) -> SessionFinding:

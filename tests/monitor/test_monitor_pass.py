@@ -26,7 +26,9 @@ from copytrade_core.edges.monitor_ack import acknowledge
 from copytrade_core.edges.monitor_pass import Monitor
 from copytrade_core.edges.monitor_record import read_record
 from copytrade_core.edges.session_process import session_process
-from copytrade_core.edges.stages.canary_monitor import incident_facts
+from copytrade_core.edges.stages.canary_monitor import incident_facts, pending_changes, watch_lead
+from copytrade_core.edges.stages.canary_place import live_folder
+from copytrade_core.edges.stages.workplace import open_workplace
 from copytrade_core.model.alert import AlertKind
 from copytrade_core.model.errors import BadInput, NotStored, StoreFault
 from copytrade_core.model.order_row import OrderState
@@ -34,9 +36,10 @@ from copytrade_core.monitor.delivery import Wait
 from copytrade_core.monitor.finding import Rule
 from copytrade_core.monitor.incidents import Delivery, IncidentState, Stop
 from tests.alert_services import AlertServices, alert_services
-from tests.journal_steps import EPISODE
+from tests.journal_steps import EPISODE, IDENTITY
 from tests.monitor_floor import Runtime, dead_pid, iso, settings
 
+LEAD = IDENTITY.lead
 CHOSEN = settings(alerts__message_interval_s=0, alerts__retry_wait_s=0, alerts__backoff_initial_s=60)
 STOPPING = settings(monitor__on_breach="stop", alerts__message_interval_s=0)
 
@@ -403,6 +406,63 @@ def test_a_sign_of_life_is_sent_by_its_interval_and_again_when_it_failed(runtime
     runtime.later(3_600)
     runtime.look(monitor)
     assert len(services.taken) == 2
+
+
+def test_a_sensor_that_looks_only_at_news_does_not_forget_the_sign_of_life(tmp_path, services, monkeypatch) -> None:
+    """A quiet session changes nothing, and its silence must not be taken for a monitor that is dead."""
+    monkeypatch.setenv("COPYTRADE_ALERT_URL", services.hook)
+    chosen = settings(data_dir=str(tmp_path), alerts__heartbeat_interval_s=3_600)
+    place = open_workplace(chosen)
+    runtime = Runtime(live_folder(chosen, LEAD, "paper"))
+    runtime.now_ms = time.time_ns() // 1_000_000
+    runtime.write_status(written_at=iso(runtime.now_ms), deadline_at=iso(runtime.now_ms + 86_400_000))
+    assert pending_changes(place, LEAD) == ["paper the sign of life"]
+    assert services.taken == [], "asking sends nothing"
+    _ = watch_lead(place, LEAD)
+    assert [each["title"].split(" (")[0] for each in services.taken] == ["copytrade: the monitor lives"]
+    assert pending_changes(place, LEAD) == []
+    runtime.close()
+
+
+def test_a_full_disk_is_said_and_loses_no_incident(runtime, services) -> None:
+    """No file of the process may grow: as on a disk that is full."""
+    monitor = watching(runtime, services)
+    (runtime.folder / "KILL").touch()
+    runtime.look(monitor)
+    runtime.write_status(written_at=iso(runtime.now_ms))
+    script = """
+import resource, signal, sys
+from pathlib import Path
+from copytrade_core.edges.monitor_pass import Monitor
+from copytrade_core.model.errors import StoreFault
+from tests.monitor_floor import settings
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+try:
+    Monitor(Path(sys.argv[1]), settings(), alerts=None).look(now_ms=int(sys.argv[2]))
+except StoreFault as error:
+    print("refused:", error)
+"""
+    (runtime.folder / "STOP_NEW_ORDERS").touch()
+    root = str(Path(__file__).resolve().parents[2])
+    command = [sys.executable, "-c", script, str(runtime.folder), str(runtime.now_ms)]
+    said = subprocess.run(
+        command, cwd=root, env={**os.environ, "PYTHONPATH": root}, capture_output=True, text=True, check=True
+    )
+    assert said.stdout.startswith("refused: Cannot"), said.stdout + said.stderr
+    assert "monitor.sqlite" in said.stdout
+    found = runtime.look(monitor)
+    assert [each.incident_id for each in found.active] == ["control_active-1", "control_active-2"]
+    assert [each.incident_id for each in found.opened] == ["control_active-2"]
+
+
+def test_a_history_that_somebody_else_holds_is_said_and_left_alone(runtime, services, monkeypatch) -> None:
+    monkeypatch.setattr("copytrade_core.edges.incident_db.LOCK_TIMEOUT_S", 0.2)
+    monitor = watching(runtime, services)
+    runtime.look(monitor)
+    with IncidentDb.open(runtime.folder), pytest.raises(StoreFault, match="another monitor"):
+        runtime.look(monitor)
+    assert runtime.look(monitor).active == ()
 
 
 def test_a_history_that_is_damaged_or_not_ours_is_refused_and_not_changed(runtime, services) -> None:

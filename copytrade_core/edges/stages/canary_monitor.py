@@ -13,15 +13,17 @@ import msgspec
 
 from copytrade_core.edges.alert_address import ALERT_URL, HEARTBEAT_URL, address
 from copytrade_core.edges.alerts import AlertChannel
-from copytrade_core.edges.incident_db import INCIDENTS_FILE
+from copytrade_core.edges.incident_db import INCIDENTS_FILE, IncidentDb
 from copytrade_core.edges.monitor_pass import Monitor, MonitorPass
 from copytrade_core.edges.monitor_record import MonitorRecord, read_record
 from copytrade_core.edges.settings import Settings
+from copytrade_core.edges.settings_monitor import delivery_settings
 from copytrade_core.edges.stages.canary_failure import FailedRun, note_failure
 from copytrade_core.edges.stages.canary_place import runtime_folders
 from copytrade_core.edges.stages.canary_store import FACTS, INCIDENTS, store_document
 from copytrade_core.edges.stages.workplace import StageOutcome, Workplace
 from copytrade_core.model.errors import NotStored, Where
+from copytrade_core.monitor.delivery import heartbeat_due
 from copytrade_core.monitor.finding import Severity
 from copytrade_core.monitor.incidents import Delivery, Incident, IncidentState
 from copytrade_core.promotion.facts_canary import IncidentFacts
@@ -63,7 +65,19 @@ def pending_changes(place: Workplace, lead_id: str) -> list[str]:
         changes += [f"{folder.name} -{one.incident_id}" for one in seen.resolved]
         if seen.message is not None and address(os.environ, ALERT_URL) is not None:
             changes.append(f"{folder.name} message: {seen.message.title}")
+        if _must_say_that_it_lives(place, folder):
+            changes.append(f"{folder.name} the sign of life")
     return changes
+
+
+def _must_say_that_it_lives(place: Workplace, folder: Path) -> bool:
+    """A quiet session must not silence the sign of life: that would be taken for a monitor that is dead."""
+    if address(os.environ, HEARTBEAT_URL) is None and address(os.environ, ALERT_URL) is None:
+        return False
+    with IncidentDb.snapshot(folder) as history:
+        last_ms = history.last_heartbeat_ms()
+    settings = delivery_settings(place.settings.alerts)
+    return heartbeat_due(last_ms, now_ms=round(place.now().timestamp() * 1000), settings=settings)
 
 
 def look(place: Workplace, folder: Path, *, is_dry_run: bool) -> MonitorPass:
