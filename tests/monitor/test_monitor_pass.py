@@ -456,15 +456,6 @@ except StoreFault as error:
     assert [each.incident_id for each in found.opened] == ["control_active-2"]
 
 
-def test_a_history_that_somebody_else_holds_is_said_and_left_alone(runtime, services, monkeypatch) -> None:
-    monkeypatch.setattr("copytrade_core.edges.incident_db.LOCK_TIMEOUT_S", 0.2)
-    monitor = watching(runtime, services)
-    runtime.look(monitor)
-    with IncidentDb.open(runtime.folder), pytest.raises(StoreFault, match="another monitor"):
-        runtime.look(monitor)
-    assert runtime.look(monitor).active == ()
-
-
 def test_a_history_that_is_damaged_or_not_ours_is_refused_and_not_changed(runtime, services) -> None:
     path = runtime.folder / INCIDENTS_FILE
     with sqlite3.connect(path) as connection:
