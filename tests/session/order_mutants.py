@@ -234,8 +234,8 @@ MUTANTS = (
     Mutant(
         name="sends_beside_an_unknown_order",
         why="another order of the position leaves while one of it is unknown",
-        file=RUNNER,
-        swaps=(("            if same and (other.state.is_unresolved or", "            if same and (False or"),),
+        file="session/departure.py",
+        swaps=(("        if same and (other.state.is_unresolved or", "        if same and (False or"),),
     ),
     Mutant(
         name="foreign_orders_are_tidied_up",
