@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from copytrade_core.cli.exit_codes import ExitCode
-from copytrade_core.cli.options import JsonFlag, LeadOption
+from copytrade_core.cli.options import JsonFlag, LeadOption, OptionalLead
 from copytrade_core.cli.output import answer, error_console, say, say_exactly, table
 from copytrade_core.cli.workplace import workplace
 from copytrade_core.model.errors import BadInput, Where
@@ -31,6 +31,9 @@ DayOption = Annotated[str | None, typer.Option("--day", metavar="DAY", help="One
 FromOption = Annotated[str | None, typer.Option("--from", metavar="DAY", help="The first of several days.")]
 ToOption = Annotated[str | None, typer.Option("--to", metavar="DAY", help="The last of several days.")]
 LiveFlag = Annotated[bool, typer.Option("--live", help="Follow the lead now, until the deadline or `copytrade stop`.")]
+GroupOption = Annotated[
+    str | None, typer.Option("--group", metavar="NAME", help="A group of leads: a file of paths.canaries.")
+]
 Deadline = Annotated[
     int | None, typer.Option("--deadline", min=1, metavar="SECONDS", help="How long a live session runs at most.")
 ]
@@ -44,7 +47,8 @@ def add_to(app: typer.Typer) -> None:
 
 @group.command("paper")
 def paper(
-    lead: LeadOption,
+    lead: OptionalLead = None,
+    group_name: GroupOption = None,
     day: DayOption = None,
     from_: FromOption = None,
     to: ToOption = None,
@@ -56,11 +60,26 @@ def paper(
 
     A past day is told from the archived pages on a virtual clock, in seconds; --live polls the lead. Fills are on paper
     at executable prices, after our delay, with slippage and fees. Then every intent is compared with what replay does
-    on the same inputs. Only live sessions count as evidence of a canary.
+    on the same inputs. Only live sessions count as evidence of a canary. A group is several leads in one session, with
+    capital for each and caps over all; its sessions are evidence of no single lead and are not compared with replay.
 
     Example: copytrade canary paper --lead 4751838302089254401 --day 2026-05-02
     """
-    _run("paper", lead, _days(day, from_, to, live=live), live=live, deadline=deadline, as_json=json_output)
+    from copytrade_core.edges.canary_group import load_group
+
+    if (lead is None) == (group_name is None):
+        step = "Give --lead ID or --group NAME, one of them"
+        raise BadInput("whom to follow is not clear", where=Where(field="--lead"), next_step=step)
+    if group_name is not None:
+        _ = load_group(workplace().settings, group_name)
+    _run(
+        "paper",
+        lead or str(group_name),
+        _days(day, from_, to, live=live),
+        live=live,
+        deadline=deadline,
+        as_json=json_output,
+    )
 
 
 @group.command("shadow")

@@ -123,6 +123,7 @@ class PathsSection(Section):
     instruments: Path = Field(description="Trading rules of markets, with their as-of dates.")
     promotion_contract: Path = Field(description="Thresholds of the gates.")
     search: Path = Field(description="How a search is run and what its best must survive.")
+    canaries: Path = Field(description="Folder of groups of leads, one <name>.toml each.")
     spaces: Path = Field(description="Folder of search spaces, one <name>.toml each.")
 
 
@@ -261,7 +262,7 @@ def known_keys() -> dict[str, str]:
 
 PATH_KEYS = (
     *("data_dir", "reports_dir", "dagster_home"),
-    *("paths.instruments", "paths.promotion_contract", "paths.search", "paths.spaces"),
+    *("paths.instruments", "paths.promotion_contract", "paths.search", "paths.spaces", "paths.canaries"),
 )
 
 

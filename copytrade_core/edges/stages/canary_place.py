@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from copytrade_core.edges.atomic_files import read_if_present
+from copytrade_core.edges.canary_group import GROUP_NAME
 from copytrade_core.edges.control_files import Control
 from copytrade_core.edges.failed_runs import FAILED_RUNS_FILE
 from copytrade_core.edges.session_process import session_process
@@ -66,9 +67,9 @@ def live_folder(settings: Settings, lead_id: str, mode: str) -> Path:
     Raises:
         BadInput: not a portfolio id.
     """
-    if not LEAD_ID.fullmatch(lead_id):
-        what = f"{lead_id!r} is not a portfolio id"
-        raise BadInput(what, where=Where(field="lead"), next_step="It is a number")
+    if not LEAD_ID.fullmatch(lead_id) and not GROUP_NAME.fullmatch(lead_id):
+        what = f"{lead_id!r} is neither a portfolio id nor a group"
+        raise BadInput(what, where=Where(field="lead"), next_step="A portfolio id is a number")
     return runtime_root(settings) / lead_id / mode
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copytrade_core.edges.stages.canary_parity import compare_session
+from copytrade_core.edges.stages.canary_plan import is_group
 from copytrade_core.edges.stages.canary_store import PARITY, SESSION, load_session, session_facts
 from copytrade_core.edges.stages.workplace import Workplace
 from copytrade_core.evidence.session_checks import check_session
@@ -34,7 +35,9 @@ def session_row(place: Workplace, key: str) -> Row:
     record, head = load_session(place, key), place.lake.require(SESSION, key)
     facts = session_facts(record)
     compared = place.lake.head(PARITY, key)
-    if compared is None or head.digest not in compared.parents.values():
+    # Replay has one account for one lead, so there is nothing to compare a group's shared account with.
+    alone = not is_group(record.lead)
+    if alone and (compared is None or head.digest not in compared.parents.values()):
         _ = compare_session(place, key)
     return {
         "day": record.day,
@@ -50,7 +53,7 @@ def session_row(place: Workplace, key: str) -> Row:
         "broken": list(facts.broken),
         "checks": {one.name: one.holds for one in check_session(record)},
         "folder": str(place.settings.data_dir / str(head.metadata.get("folder"))),
-        "parity": _parity(place, key),
+        "parity": _parity(place, key) if alone else None,
     }
 
 

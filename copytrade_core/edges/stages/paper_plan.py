@@ -23,8 +23,9 @@ ACCOUNT = "paper"
 class PaperPlan:
     """One paper session's assumptions.
 
-    `strategy` is the policy's name in the settings, `judged` that policy as gates judge it and `policy` as it trades
-    here, with the session's own target; `delay_ms` our measured time from sending to being executable;
+    `group` names several leads that are followed together (None: none does). `strategy` is the policy's name in the
+    settings, `judged` that policy as gates judge it and `policy` as it trades here, with the session's own target;
+    `delay_ms` our measured time from sending to being executable;
     `archive_delay_s` the time from a lead's event to our knowing of it, for episodes that only later history shows;
     `status_every_ms` how often a status is written by the session's clock.
 
@@ -33,6 +34,7 @@ class PaperPlan:
     """
 
     leads: tuple[LeadPlan, ...]
+    group: str | None
     strategy: str
     judged: PolicySpec
     policy: PolicySpec
@@ -54,8 +56,8 @@ class PaperPlan:
 
     @property
     def name(self) -> str:
-        """The session's lead as one word: the lead itself, or all of them joined."""
-        return "+".join(sorted(lead.lead_id for lead in self.leads))
+        """The session's lead as one word: the lead itself, the group's name, or all leads joined."""
+        return self.group or "+".join(sorted(lead.lead_id for lead in self.leads))
 
     @property
     def policy_digest(self) -> str:
@@ -81,6 +83,7 @@ def canary_plan(
     target = money_from_decimal(money.target_usdt)
     return PaperPlan(
         leads=leads,
+        group=None,
         strategy=strategy,
         judged=policy,
         policy=replace(policy, sizing=replace(policy.sizing, target_notional=target)),
