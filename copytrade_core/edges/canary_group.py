@@ -18,7 +18,7 @@ from copytrade_core.edges.tracking import LEAD_ID
 from copytrade_core.model.errors import BadInput, Where
 from copytrade_core.model.instrument import Market
 from copytrade_core.model.units import Money, money_from_decimal
-from copytrade_core.session.leads import LeadPlan
+from copytrade_core.strategies.leads import LeadPlan
 
 GROUP_NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}", re.ASCII)
 """Never a number, so that a group's sessions can never be taken for a lead's."""
