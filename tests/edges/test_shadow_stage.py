@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,11 +12,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from copytrade_core.edges.control_files import Control, set_control
 from copytrade_core.edges.parity_session import session_trades
 from copytrade_core.edges.runtime_files import SESSION_FILE
 from copytrade_core.edges.session_controls import owner_of
 from copytrade_core.edges.settings import load_settings
 from copytrade_core.edges.stages.canary_gates import canary_gate
+from copytrade_core.edges.stages.canary_place import live_folder
 from copytrade_core.edges.stages.canary_request import CanaryRequest
 from copytrade_core.edges.stages.canary_shadow import KEY, SECRET, run_shadow
 from copytrade_core.edges.stages.canary_store import SHADOW, canary_facts, load_session
@@ -25,14 +28,15 @@ from copytrade_core.edges.stages.shadow_summary import shadow_row
 from copytrade_core.edges.stages.workplace import Workplace
 from copytrade_core.edges.standins.venue_setup import KeySetup, fake_key
 from copytrade_core.evidence.parity import TradePath
+from copytrade_core.evidence.parity_paths import MarketRecord
 from copytrade_core.model.errors import BadConfig, BadInput, NotStored
 from copytrade_core.model.venue import PositionMode, Venue
 from copytrade_core.promotion.gate_result import Gate, GateVerdict
 from copytrade_core.virtual_exchange.fault_json import faults_to_json
 from copytrade_core.virtual_exchange.faults import VenueFault, VenueFaultKind
 from copytrade_core.virtual_exchange.venue_ask import VenueCall
-from tests.edges.test_live_paper import LEAD as LIVE_LEAD
-from tests.edges.test_live_paper import live_place, row
+from tests.edges.live_floor import LEAD as LIVE_LEAD
+from tests.edges.live_floor import Live, live, row
 from tests.made_lead import loosened
 from tests.shadow_floor import nothing_was_sent, now_ms, venue_beside
 from tests.small_lead import LEAD, place_of, small_project
@@ -159,7 +163,7 @@ def _its_trades_can_be_compared(place: Workplace, key: str, lines: list[dict[str
     who = owner_of(journal)
     assert who is not None
     rules = {BTC: trading_rules(place, BTC)[0]}
-    trades = session_trades(journal, TradePath.SHADOW, who=who, funding={}, instruments={**rules})
+    trades = session_trades(journal, TradePath.SHADOW, who=who, record=MarketRecord(instruments=rules, bars={}))
     assert trades.path is TradePath.SHADOW
     assert any(trade.filled for trade in trades.by_intent.values())
 
@@ -214,27 +218,39 @@ def follow(
 ) -> Callable[..., tuple[Workplace, dict[str, Any]]]:
     """A lead that opens and closes while a shadow session polls it: the workplace and the session's row."""
 
-    def run(deadline_s: int, **venue: Any) -> tuple[Workplace, dict[str, Any]]:
-        began = now_ms()
-        rows = [row(began - 90_000_000, began - 80_000_000), row(began + 4_000, began + 6_000)]
-        with live_place(tmp_path, project_root, rows, began) as (source, _):
-            contract = source.settings.paths.promotion_contract
+    def run(*, heard: list[str], **venue: Any) -> tuple[Workplace, dict[str, Any]]:
+        with live(tmp_path, project_root, [row(-3000, -2000), row(10, 40)]) as lead:
+            contract = lead.place.settings.paths.promotion_contract
             contract.write_text(loosened(contract.read_text(), {"orders_count_min": 1}))
-            canary = source.settings.canary.model_copy(update={"poll_every_s": 0.4, "price_every_s": 0.3})
-            quick = replace(source, settings=source.settings.model_copy(update={"canary": canary}))
+            canary = lead.place.settings.canary.model_copy(update={"poll_every_s": 0.1, "price_every_s": 0.1})
+            quick = replace(lead.place, settings=lead.place.settings.model_copy(update={"canary": canary}))
             with venue_beside(quick, Venue.BINGX, environ, **venue) as (place, standin):
+                lead.folder = live_folder(place.settings, LIVE_LEAD, "shadow")
                 day = place.now().strftime("%Y-%m-%d")
-                asked = CanaryRequest(lead_id=LIVE_LEAD, day=day, is_live=True, run_id="live", deadline_s=deadline_s)
-                _ = run_shadow(place, asked, None)
+                asked = CanaryRequest(lead_id=LIVE_LEAD, day=day, is_live=True, run_id="live", deadline_s=60)
+                lead._thread = threading.Thread(target=run_shadow, args=(place, asked, None), daemon=True)
+                lead._thread.start()
+                lead.until(lambda: lead.lead().get("ok"), "a first poll")
+                for second, orders in zip((15, 41), heard, strict=False):
+                    lead.at(second)
+                    lead.until(lambda wanted=orders: kinds(lead) == wanted, f"orders {orders}")
+                set_control(lead.folder, Control.KILL, who="test", why="over", at_ms=now_ms())
+                lead.join()
                 assert nothing_was_sent(standin)
         return place, shadow_row(place, f"{day}|{LIVE_LEAD}")
 
     return run
 
 
+def kinds(lead: Live) -> str:
+    """What was desired and how it ended."""
+    query = "SELECT s.kind, o.state FROM shadow_orders s JOIN orders o USING (client_order_id) ORDER BY s.number"
+    return ", ".join(f"{kind} {state}" for kind, state in lead.ask(query))
+
+
 def test_a_lead_followed_live_opens_and_closes_in_shadow_and_the_gate_passes(follow) -> None:
-    place, shown = follow(11)
-    assert (shown["ended"], shown["observed"], shown["venue"]) == ("deadline", True, "bingx")
+    place, shown = follow(heard=["open filled", "open filled, close filled"])
+    assert (shown["ended"], shown["observed"], shown["venue"]) == ("kill", True, "bingx")
     assert [(line["intent"].split()[0], line["does"], line["fault"]) for line in shown["desired"]] == [
         ("open", "buy long", None),
         ("close", "sell long", None),
@@ -248,7 +264,7 @@ def test_a_lead_followed_live_opens_and_closes_in_shadow_and_the_gate_passes(fol
 
 
 def test_one_order_that_the_venue_would_not_take_fails_the_gate(follow) -> None:
-    place, shown = follow(7, min_notional="500")
+    place, shown = follow(heard=["open rejected"], min_notional="500")
     assert [line["fault"].partition(":")[0] for line in shown["desired"]] == ["notional"]
     result, _ = canary_gate(place, LIVE_LEAD, Gate.SHADOW_CLEAN)
     assert result.verdict is GateVerdict.FAIL
