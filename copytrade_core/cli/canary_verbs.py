@@ -14,6 +14,7 @@ import typer
 from copytrade_core.cli.exit_codes import ExitCode
 from copytrade_core.cli.options import JsonFlag, LeadOption, OptionalLead
 from copytrade_core.cli.output import answer, error_console, say, say_exactly, table
+from copytrade_core.cli.session_words import session_words
 from copytrade_core.cli.workplace import workplace
 from copytrade_core.model.errors import BadInput, Where
 
@@ -183,6 +184,10 @@ def _shadow(place: Workplace, request: CanaryRequest, listen: Callable[[str], No
 def draw_sessions(to: Console, rows: Sequence[Row]) -> None:
     """Sessions for people: one table of all, and for each its parity."""
     done = [row for row in rows if "skipped" not in row]
+    for row in done:
+        for sentence in session_words(row):
+            say(sentence, to=to)
+    say("", to=to)
     columns = ("day", "ended", "observed", "entries", "exits", "refused", "result_usdt", "broken")
     drawn = [[_cell(row[name]) for name in columns] for row in done]
     table(to, columns, drawn, title="sessions", right=("entries", "exits", "refused", "result_usdt"))
@@ -250,7 +255,7 @@ def draw_parity(to: Console, row: Row) -> None:
         )
         for line in lines
     ]
-    title = f"paper against replay, {row['day']} (basis points; positive: paper did worse)"
+    title = f"paper against replay, {row['day']} (USDT; positive: paper did worse)"
     table(to, columns, drawn, title=title, right=("replay", "paper", "difference"))
     say(
         f"{parity['compared_count']} intents compared, mean difference {_bps(parity['difference_bps_mean'])}, "
@@ -258,7 +263,7 @@ def draw_parity(to: Console, row: Row) -> None:
         to=to,
     )
     for episode, why in parity["episodes_not_comparable"].items():
-        say(f"not compared: {episode.rpartition('|')[2]}: {why}", to=to)
+        say(f"not compared: position {episode.rpartition('|')[2]}: {why}", to=to)
 
 
 def _bps(value: object) -> str:

@@ -1,0 +1,41 @@
+"""What to conclude from a paper session, in two sentences: shown before its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+AGREES_BPS = 1.0
+"""What no cause explains may be this much: the bound of the parity gate's residual."""
+
+
+def session_words(row: Mapping[str, object]) -> list[str]:
+    """The result of a session, whether paper did what replay does, and what that is worth."""
+    done = f"{row['entries']} entries, {row['exits']} exits, {row['result_usdt']:+.2f} USDT after costs"
+    words = [f"{row['day']} on paper: {done}. {_worth(row)}"]
+    if isinstance(row.get("parity"), dict):
+        words.append(_agreement(row["parity"]))  # pyright: ignore[reportArgumentType]
+    refused = row.get("refused_by_reason")
+    if isinstance(refused, dict) and refused:
+        reasons = ", ".join(f"{reason} {count}" for reason, count in refused.items())
+        words.append(f"Wishes to enter that a cap or the end of the day refused, every repetition counted: {reasons}.")
+    return words
+
+
+def _worth(row: Mapping[str, object]) -> str:
+    if row["broken"]:
+        return "A check is broken, so believe none of it."
+    if row["observed"]:
+        return "It watched while things happened, so it counts for the gates."
+    return "It was told the archive, so it shows that the machinery works and counts for no gate."
+
+
+def _agreement(parity: Mapping[str, object]) -> str:
+    count, missed, unexplained = parity["compared_count"], parity["missed"], parity["residual_bps_max"]
+    assert isinstance(missed, list), "a comparison lists what was missed"
+    if missed:
+        return f"Paper missed {len(missed)} intents that replay filled: find out why before anything else."
+    if not isinstance(unexplained, float):
+        return "No intent could be compared with replay."
+    if unexplained > AGREES_BPS:
+        return f"Paper differs from replay by {unexplained:.2f} bps that no cause explains: trust neither yet."
+    return f"Paper did what replay does: {count} of {count} intents agree, every difference has a cause."
