@@ -42,9 +42,12 @@ def _keep_interrupt(unraisable: sys.UnraisableHookArgs) -> None:
 
 
 def _interrupt_soon() -> None:
-    """From another thread and a moment later, so that the destructor is over."""
+    """From another thread and a moment later, so that the destructor is over.
+
+    As a signal: `interrupt_main` only leaves a note, which a main thread that has begun to sleep reads when it wakes.
+    """
     time.sleep(0.02)
-    _thread.interrupt_main()
+    os.kill(os.getpid(), signal.SIGINT)
 
 
 def _leave_at_once(code: int) -> NoReturn:

@@ -13,6 +13,7 @@ import typer
 from copytrade_core.cli.exit_codes import ExitCode
 from copytrade_core.cli.options import JsonFlag, settings
 from copytrade_core.cli.output import answer, print_json, say, table
+from copytrade_core.cli.waiting import wait
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -121,7 +122,7 @@ def _until_stopped(watching: Monitor, interval_s: float, *, as_json: bool) -> No
             elif found.opened or found.resolved or found.message:
                 draw_pass(console(), found)
         sys.stdout.flush()
-        time.sleep(interval_s)
+        wait(interval_s)
 
 
 def _acknowledge(directory: Path, incident_id: str, *, as_json: bool) -> None:

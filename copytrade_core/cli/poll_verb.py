@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +10,7 @@ import typer
 
 from copytrade_core.cli.options import JsonFlag
 from copytrade_core.cli.output import answer, console, say, table
+from copytrade_core.cli.waiting import wait
 from copytrade_core.cli.workplace import workplace
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def poll(
     payload = _polled(place, lead, report_dir)
     answer(payload, as_json=json_output, render=lambda to: _draw(to, payload))
     while every is not None:
-        time.sleep(every)
+        wait(every)
         _draw(console(), _polled(place, lead, report_dir))
 
 

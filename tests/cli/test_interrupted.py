@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -72,6 +73,28 @@ def test_a_poll_loop_ends_with_ctrl_c(start, environment, standin_url):
     assert code == 130
     assert "nothing is half-written" in err
     assert "Traceback" not in err
+
+
+DESTROYED = """
+import sys, time
+from copytrade_core.cli import main
+sys.unraisablehook = main._keep_interrupt
+class Closing:
+    def __del__(self):
+        raise KeyboardInterrupt
+_ = Closing()
+del _
+time.sleep(3600)
+"""
+
+
+def test_a_ctrl_c_that_hits_a_destructor_wakes_even_a_sleep_that_begins_right_after():
+    with subprocess.Popen([sys.executable, "-c", DESTROYED], stderr=subprocess.PIPE, text=True) as process:
+        try:
+            _, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert "KeyboardInterrupt" in err
 
 
 def test_a_demo_that_is_stopped_leaves_no_process_behind(start, tmp_path):
