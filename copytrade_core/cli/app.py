@@ -122,3 +122,11 @@ def _once(message: str) -> str:
     """Both click and typer add a suggestion to a misspelt verb."""
     said, mark, suggestion = message.rpartition(" Did you mean ")
     return said if mark and said.endswith(f"{mark}{suggestion}") else message
+
+
+if (
+    __name__ == "__main__"
+):  # without it a stop that is asked of this module by its name would do nothing and say nothing
+    from copytrade_core.cli.main import run
+
+    run()

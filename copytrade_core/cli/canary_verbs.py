@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from copytrade_core.cli.exit_codes import ExitCode
+from copytrade_core.cli.lead_table import draw_leads
 from copytrade_core.cli.options import JsonFlag, LeadOption, OptionalLead
 from copytrade_core.cli.output import answer, error_console, say, say_exactly, table
 from copytrade_core.cli.session_words import session_words
@@ -192,6 +193,7 @@ def draw_sessions(to: Console, rows: Sequence[Row]) -> None:
     drawn = [[_cell(row[name]) for name in columns] for row in done]
     table(to, columns, drawn, title="sessions", right=("entries", "exits", "refused", "result_usdt"))
     for row in done:
+        draw_leads(to, row)
         draw_parity(to, row)
         say_exactly(f"files   {row['folder']}", to=to)
     for row in rows:

@@ -24,6 +24,8 @@ def session_words(row: Mapping[str, object]) -> list[str]:
 def _worth(row: Mapping[str, object]) -> str:
     if row["broken"]:
         return "A check is broken, so believe none of it."
+    if row.get("leads"):
+        return "It follows a group, so it counts for no lead's gates."
     if row["observed"]:
         return "It watched while things happened, so it counts for the gates."
     return "It was told the archive, so it shows that the machinery works and counts for no gate."

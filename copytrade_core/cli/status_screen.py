@@ -49,7 +49,7 @@ def screen(look: RuntimeLook, *, width: int) -> RenderableType:
     if status is not None:
         parts.append(_money(status))
         parts.append(_limits(status.limits))
-        parts.append(_positions(look, status.positions, is_wide=width >= WIDE))
+        parts.extend(_positions_by_lead(look, status, is_wide=width >= WIDE))
         parts.extend(_doubts(look, status))
     return Group(*parts)
 
@@ -99,7 +99,7 @@ def _conclusion(look: RuntimeLook, status: StatusLines) -> Text:
 
 
 def _to_look_at(status: StatusLines) -> Iterator[str]:
-    shares = {each.name.replace("_", " "): _share(each) for each in status.limits}
+    shares = {_name(each): _share(each) for each in status.limits}
     yield from (f"{name} is at its limit" for name, share in shares.items() if share is not None and share >= FULL)
     yield from (f"{name} is unknown" for name, share in shares.items() if share is None)
     left = sum(each.source_state == "closed" for each in status.positions)
@@ -155,7 +155,7 @@ def _limits(limits: list[LimitLine]) -> Table:
         value = "unknown" if each.value is None else f"{each.value:,.6g}"
         word = "" if share is None or share < NEAR else "  full" if share >= FULL else "  near"
         limit = f"of {each.limit:,.6g}{UNITS.get(each.unit, '')}{word}"
-        table.add_row(each.name.replace("_", " "), bar(share), value, limit)
+        table.add_row(_name(each), bar(share), value, limit)
     return table
 
 
@@ -172,10 +172,24 @@ def bar(share: float | None) -> Text:
     return text.append("░" * (BAR - filled), style="dim")
 
 
-def _positions(look: RuntimeLook, positions: list[PositionLine], *, is_wide: bool) -> RenderableType:
+def _name(limit: LimitLine) -> str:
+    words = limit.name.replace("_", " ")
+    return words.removeprefix("notional ") if words.startswith("notional lead ") else words
+
+
+def _positions_by_lead(look: RuntimeLook, status: StatusLines, *, is_wide: bool) -> Iterator[RenderableType]:
+    if len(status.leads) < 2:
+        yield _positions(look, status.positions, "", is_wide=is_wide)
+        return
+    for lead in status.leads:
+        held = [each for each in status.positions if each.episode_id.partition("|")[0] == lead]
+        yield _positions(look, held, f" of lead {lead}", is_wide=is_wide)
+
+
+def _positions(look: RuntimeLook, positions: list[PositionLine], whose: str, *, is_wide: bool) -> RenderableType:
     if not positions:
-        return Text("\nno open position", style="dim")
-    table = Table(title="\nopen positions", title_justify="left", title_style="bold", box=None, pad_edge=False)
+        return Text(f"\nno open position{whose}", style="dim")
+    table = Table(title=f"\nopen positions{whose}", title_justify="left", title_style="bold", box=None, pad_edge=False)
     narrow = ("market", "side", "quantity", "entry", "mark", "unrealised", "lead", "held for")
     columns = (*narrow[:5], "notional", *narrow[5:]) if is_wide else narrow
     for name in columns:

@@ -16,7 +16,7 @@ from copytrade_core.edges.settings_file import read_config_file
 from copytrade_core.edges.settings_origin import Layer, config_error, leaves_of
 from copytrade_core.edges.tracking import LEAD_ID
 from copytrade_core.model.errors import BadInput, Where
-from copytrade_core.model.instrument import Market
+from copytrade_core.model.instrument import Market, symbol_of_market
 from copytrade_core.model.units import Money, money_from_decimal
 from copytrade_core.strategies.leads import LeadPlan
 
@@ -49,11 +49,26 @@ class CanaryGroup(BaseModel):
             target: Decimal = lead.target_usdt or self.money.target_usdt
             if not LEAD_ID.fullmatch(lead_id):
                 raise field_fault(self, "leads", f"{lead_id} is not a portfolio id")
-            if lead.capital_usdt > self.money.equity_usdt:
-                raise field_fault(self, "leads", f"capital_usdt of {lead_id} is more than money.equity_usdt")
+            for bound in ("equity_usdt", "notional_gross_usdt_max"):
+                if lead.capital_usdt > getattr(self.money, bound):
+                    raise field_fault(self, "leads", f"capital_usdt of {lead_id} is more than money.{bound}")
             if target > lead.capital_usdt:
                 raise field_fault(self, "leads", f"the target of {lead_id} ({target}) is more than its capital_usdt")
+            if (wrong := _wrong_markets(lead)) is not None:
+                raise field_fault(self, "leads", f"{wrong} of {lead_id}")
         return self
+
+
+def _wrong_markets(lead: GroupLead) -> str | None:
+    """What is wrong with its lists; a market that is misspelt would block nothing."""
+    for name in (*(lead.allowed or ()), *lead.blocked):
+        try:
+            _ = symbol_of_market(name)
+        except BadInput as error:
+            return f"{error.what} as BTC/USDT:USDT is, in a list"
+    if both := sorted(set(lead.allowed or ()) & set(lead.blocked)):
+        return f"{both[0]} is both allowed and blocked in the lists"
+    return "no market is allowed in the list" if lead.allowed == () else None
 
 
 def load_group(settings: Settings, name: str) -> CanaryGroup:
@@ -75,11 +90,7 @@ def load_group(settings: Settings, name: str) -> CanaryGroup:
 
 
 def group_leads(group: CanaryGroup) -> tuple[LeadPlan, ...]:
-    """The leads as a session takes them.
-
-    Raises:
-        BadConfig: a market that is both allowed and blocked.
-    """
+    """The leads as a session takes them."""
     return tuple(
         LeadPlan(
             lead_id=lead_id,

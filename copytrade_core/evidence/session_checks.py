@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from copytrade_core.model.session_record import SessionFill, SessionRecord
 from copytrade_core.model.side import Side
+from copytrade_core.model.units import Money
 
 HOUR_MS = 3_600_000
 DAY_MS = 86_400_000
@@ -44,7 +45,7 @@ class SessionAnswer:
 
 
 def caps_held(record: SessionRecord) -> SessionAnswer:
-    """No entry exceeded a cap: gross and one-side notional at cost, entries per hour, and the day's realised loss.
+    """No entry exceeded a cap: notional at cost (gross, one side, a lead's), entries per hour, the day's realised loss.
 
     Notional may exceed its cap by what the entry drift cap allows an entry to fill worse than it was approved at. The
     unrealised part of the daily loss is not in fills and is not judged here.
@@ -64,6 +65,35 @@ def caps_held(record: SessionRecord) -> SessionAnswer:
             **{f"cap_{name}": value for name, value in record.caps.items()},
         },
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Course:
+    """What one lead of a session came to. Money: `realised` is after fees, `held` and `held_max` are at cost."""
+
+    entries_count: int
+    exits_count: int
+    realised: Money
+    held: Money
+    held_max: Money
+
+
+def course_of(record: SessionRecord, lead_id: str) -> Course:
+    """The fills of one lead told again."""
+    fills = tuple(fill for fill in record.fills if _lead(fill.episode_id) == lead_id)
+    walk = _Walk(replace(record, fills=fills))
+    walk.take_all()
+    return Course(
+        entries_count=sum(fill.is_entry for fill in fills),
+        exits_count=sum(not fill.is_entry for fill in fills),
+        realised=Money(walk.realised - sum(fill.fee for fill in fills)),
+        held=Money(sum(walk.cost.values())),
+        held_max=Money(walk.gross_max),
+    )
+
+
+def _lead(episode_id: str) -> str:
+    return episode_id.partition("|")[0]
 
 
 class _Walk:
@@ -116,7 +146,10 @@ class _Walk:
 
     def _judge(self, fill: SessionFill, gross: int, side: int) -> None:
         caps = self._record.caps
-        for name, value in (("notional_gross_max", gross), ("notional_one_side_max", side)):
+        lead = _lead(fill.episode_id)
+        of_lead = sum(cost for held, cost in self.cost.items() if _lead(held) == lead)
+        used = (("notional_gross_max", gross), ("notional_one_side_max", side), (f"notional_lead_{lead}_max", of_lead))
+        for name, value in used:
             cap = caps.get(name)
             if cap is not None and value * MILLION > cap * self._room:
                 self.breaches.append(f"{name}: {value / 1e8:g} held after {fill.client_order_id}, cap {cap / 1e8:g}")

@@ -16,6 +16,7 @@ from copytrade_core.session.feed import Feed
 from copytrade_core.session.runner import Runner
 from copytrade_core.session.settings import RunnerSettings
 from copytrade_core.session.status import (
+    OF_LEAD,
     BackoffNow,
     Counters,
     Ended,
@@ -26,6 +27,7 @@ from copytrade_core.session.status import (
     SessionStatus,
     UnknownOrder,
 )
+from copytrade_core.strategies.leads import lead_of
 
 HOUR_MS = 3_600_000
 
@@ -136,6 +138,13 @@ def _limits(
     for name, value, limit, unit in rows:
         if limit is not None:
             yield LimitState(name=name, value=value, limit=limit, unit=unit)
+    committed = [
+        *((each.episode_id, each.notional) for each in positions),
+        *((order.episode_id, order.worst_notional) for order in state.resting.values() if not order.reduce_only),
+    ]
+    for lead, limit in sorted(trading.lead_caps.items()):
+        value = sum(notional for episode_id, notional in committed if lead_of(episode_id) == lead)
+        yield LimitState(name=f"{OF_LEAD}{lead}", value=value, limit=limit, unit=LimitUnit.USDT)
 
 
 def _backoff(runner: Runner) -> BackoffNow:

@@ -128,6 +128,9 @@ class LeadPoll:
     next_at_ms: int | None
 
 
+OF_LEAD = "notional_lead_"
+"""What the limit of one lead of several is named with, before the lead."""
+
 NOT_POLLED = "not polled yet"
 """The reading of a lead before its first answer: neither a poll that told something nor one that failed."""
 

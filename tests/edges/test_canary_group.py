@@ -57,7 +57,10 @@ def test_its_sessions_carry_its_name_and_a_digest_that_no_lead_has(place_with):
         ("daily_loss_usdt_max = 10", "", "daily_loss_usdt_max is missing"),
         ("capital_usdt = 30", "capital = 30", "unknown setting"),
         (f"[leads.{A}]", "[leads.somebody]", "is not a portfolio id"),
-        ('blocked = ["DOGE/USDT:USDT"]', 'blocked = ["X"]\nallowed = ["X"]', "both allowed and blocked"),
+        ('["DOGE/USDT:USDT"]', '["XRP/USDT:USDT"]\nallowed = ["XRP/USDT:USDT"]', "XRP/USDT:USDT is both allowed and"),
+        ('["DOGE/USDT:USDT"]', '["DOGEUSDT"]', "'DOGEUSDT' is not a linear market"),
+        ('blocked = ["DOGE/USDT:USDT"]', "allowed = []", "no market is allowed"),
+        (f"[leads.{B}]", f"[leads.{A}]", f"{A}.*twice"),
     ],
 )
 def test_what_contradicts_itself_is_refused(place_with, old, new, said):
@@ -70,3 +73,11 @@ def test_a_group_that_is_not_there_is_named(place_with):
         plan_of(place_with(), "nobody")
     with pytest.raises(BadInput):
         load_group(load_settings(environ={}), "../x")
+
+
+def test_a_lead_s_capital_is_within_the_cap_over_all_of_them(place_with):
+    place = place_with("equity_usdt = 60 ", "equity_usdt = 90 ")
+    file = place.settings.paths.canaries / f"{NAME}.toml"
+    file.write_text(file.read_text().replace("capital_usdt = 30", "capital_usdt = 61", 1))
+    with pytest.raises(BadConfig, match=f"capital_usdt of {A} is more than money.notional_gross_usdt_max"):
+        load_group(place.settings, NAME)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from copytrade_core.edges.stages.canary_leads import lead_rows
 from copytrade_core.edges.stages.canary_parity import compare_session
 from copytrade_core.edges.stages.canary_plan import is_group
 from copytrade_core.edges.stages.canary_store import PARITY, SESSION, load_session, session_facts
 from copytrade_core.edges.stages.workplace import Workplace
 from copytrade_core.evidence.session_checks import check_session
-from copytrade_core.model.units import money_to_float
+from copytrade_core.model.units import MONEY_SCALE, money_to_float
 
 Row = dict[str, object]
 CAUSES = (
@@ -39,6 +42,7 @@ def session_row(place: Workplace, key: str) -> Row:
     alone = not is_group(record.lead)
     if alone and (compared is None or head.digest not in compared.parents.values()):
         _ = compare_session(place, key)
+    folder = place.settings.data_dir / str(head.metadata.get("folder"))
     return {
         "day": record.day,
         "ended": record.ended or "not ended",
@@ -52,8 +56,18 @@ def session_row(place: Workplace, key: str) -> Row:
         "alerts": list(facts.alerts),
         "broken": list(facts.broken),
         "checks": {one.name: one.holds for one in check_session(record)},
-        "folder": str(place.settings.data_dir / str(head.metadata.get("folder"))),
+        "folder": str(folder),
         "parity": _parity(place, key) if alone else None,
+        "leads": [] if alone else lead_rows(record, folder),
+        "caps_over_all": {} if alone else _caps_over_all(record.caps),
+    }
+
+
+def _caps_over_all(caps: Mapping[str, int]) -> Row:
+    money = ("notional_gross", "notional_one_side", "daily_loss")
+    return {
+        **{f"{name}_usdt": caps[f"{name}_max"] / MONEY_SCALE for name in money},
+        "orders_per_hour": caps["orders_per_hour_max"],
     }
 
 

@@ -70,6 +70,7 @@ def archived_of(place: Workplace, plan: PaperPlan, span: Span) -> Archived:
         StoreFault: stored bytes were changed.
         BadInput: recorded and simulated bars would be mixed.
     """
+    _refuse_unknown(place, plan)
     episodes = {lead.lead_id: load_episodes(place, lead.lead_id) for lead in plan.leads}
     data = load_markets(place, [episode for found in episodes.values() for episode in found]).data
     if not data.bars:
@@ -104,6 +105,17 @@ def archived_of(place: Workplace, plan: PaperPlan, span: Span) -> Archived:
         skipped=tuple(skipped),
         polls_count=polls_count,
     )
+
+
+def _refuse_unknown(place: Workplace, plan: PaperPlan) -> None:
+    """Of a group every lead that nothing is stored of is named at once: on no day could it be followed."""
+    missing = [lead.lead_id for lead in plan.leads if place.lake.head("episodes", lead.lead_id) is None]
+    if plan.group is not None and missing:
+        raise NotStored(
+            f"group {plan.group}: nothing is stored of lead {', '.join(missing)}",
+            where=Where(field="leads"),
+            next_step="Run: copytrade import --from-dir DIR, or copytrade poll --lead ID; or take it out of the group",
+        )
 
 
 def _was_polled(place: Workplace, lead_id: str, span: Span) -> bool:
