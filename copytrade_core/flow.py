@@ -90,7 +90,7 @@ def advance(state: FlowState, event: Event, desk: Desk, *, now_ms: int) -> Step:
         case PositionSynced(holding=None):
             state, lost = _synced_flat(state, event, desk)
             records.extend(lost)
-        case FundingPaid(episode_id=episode_id, cost=cost) if episode_id in state.book.holdings:
+        case FundingPaid(episode_id=episode_id, cost=cost):
             state = replace(state, book=post_funding(state.book, episode_id, cost))
             records.append(event)
         case _:

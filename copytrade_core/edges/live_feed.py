@@ -64,7 +64,7 @@ class LiveFeed(Feed):
         asking: who asks, and where answers come in.
         quotes: what prices mean.
         watch: marks and ages.
-        held_since_ms: markets in which the session holds something already, and since when.
+        held_since_ms: markets in which the session has held something, and since when.
         begun_ms: when the session first began: what was known before is old to it.
         now_ms: our clock.
     """
@@ -97,7 +97,7 @@ class LiveFeed(Feed):
         self._is_priced = False
         for event in _in_order(runs):
             self._follow(event)
-        quotes.hold(held_since_ms)
+        quotes.hold(held_since_ms, now_ms())
         asking.want_funding(quotes.unfunded_since_ms)
 
     @property
@@ -176,11 +176,11 @@ class LiveFeed(Feed):
         return FeedReading(at_ms=now_ms, steps=(*prices, *steps))
 
     def _look_after(self, now_ms: int, working: frozenset[Market]) -> None:
-        """Prices at once for a market that an order has just come to; funding of all that something is held in."""
+        """Prices at once for a market that an order has just come to; funding of all that something was held in."""
         if working - self._working:
             self._asking.want_prices()
         if working != self._working:
-            self._quotes.hold(dict.fromkeys(working, now_ms))
+            self._quotes.hold(dict.fromkeys(working, now_ms), now_ms)
             self._working = working
         self._asking.want_funding(self._quotes.unfunded_since_ms)
 

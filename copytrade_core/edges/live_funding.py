@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
-from copytrade_core.edges.http_market import FuturesMarket
+from copytrade_core.edges.http_market import FUNDING_PAGE_ROWS, FuturesMarket
 from copytrade_core.edges.intervals import epoch_ms
 from copytrade_core.edges.market_answers import MarkPrice
 from copytrade_core.edges.market_snapshot import FundingPayment
@@ -17,10 +18,20 @@ from copytrade_core.model.errors import CopytradeError
 from copytrade_core.model.instrument import Market
 
 HOUR_MS = 3_600_000
+PUBLISHED_MS_MAX = 60_000
+"""What was due before the first look, and so long ago, is published."""
 LATE_MS_MAX = 600_000
 """A payment that is not published so long after its instant was none."""
 AGAIN_S = 5.0
 """Between two looks for a payment that is not published yet, or could not be asked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """Payments of one market, complete for every instant before `until_ms`."""
+
+    rows: tuple[FundingPayment, ...]
+    until_ms: int
 
 
 class FundingLook:
@@ -33,7 +44,7 @@ class FundingLook:
 
     def payments(
         self, since_ms: Mapping[Market, int], marks: Mapping[Market, MarkPrice], now: datetime
-    ) -> Mapping[Market, tuple[FundingPayment, ...]]:
+    ) -> Mapping[Market, Settled]:
         """Payments of each market since its time, where an instant has passed; a market may be left out and come later.
 
         A payment may be told several times: who books it knows by its instant.
@@ -42,7 +53,7 @@ class FundingLook:
             del self._next_ms[gone]
             _ = self._again_s.pop(gone, None)
         now_ms = epoch_ms(now)
-        found: dict[Market, tuple[FundingPayment, ...]] = {}
+        found: dict[Market, Settled] = {}
         for market, start_ms in since_ms.items():
             mark = marks.get(market)
             next_ms = None if mark is None else epoch_ms(mark.next_funding_at)
@@ -52,8 +63,8 @@ class FundingLook:
                     rows = self._market.settled_funding(market, start_ms=start_ms, end_ms=now_ms + 1)
                 except CopytradeError:
                     continue
-                self._looked(market, rows, next_ms, now_ms)
-                found[market] = rows
+                until_ms = self._looked(market, rows, next_ms, now_ms, start_ms)
+                found[market] = Settled(rows=rows, until_ms=until_ms)
         return found
 
     def _is_due(self, market: Market, next_ms: int | None, now_ms: int) -> bool:
@@ -62,11 +73,20 @@ class FundingLook:
             return False
         return waited_for is None or now_ms >= waited_for or (next_ms is not None and next_ms > waited_for)
 
-    def _looked(self, market: Market, rows: tuple[FundingPayment, ...], next_ms: int | None, now_ms: int) -> None:
+    def _looked(
+        self, market: Market, rows: tuple[FundingPayment, ...], next_ms: int | None, now_ms: int, start_ms: int
+    ) -> int:
+        """Note when to look next; gives the instant before which nothing is missing."""
+        if len(rows) >= FUNDING_PAGE_ROWS:
+            return rows[-1].time_ms + 1
+        newest_ms = max((row.time_ms for row in rows), default=0)
         waited_for = self._next_ms.get(market)
-        is_late = waited_for is not None and all(row.time_ms < waited_for for row in rows)
-        if is_late and waited_for is not None and now_ms < waited_for + LATE_MS_MAX:
-            return
+        hour_ms = now_ms // HOUR_MS * HOUR_MS
+        if waited_for is None and hour_ms >= start_ms and now_ms < hour_ms + PUBLISHED_MS_MAX:
+            waited_for = hour_ms
+        if waited_for is not None and newest_ms < waited_for and now_ms < waited_for + LATE_MS_MAX:
+            self._next_ms[market] = waited_for
+            return min(waited_for, now_ms + 1)
         _ = self._again_s.pop(market, None)
-        hour_ms = (now_ms // HOUR_MS + 1) * HOUR_MS
-        self._next_ms[market] = next_ms if next_ms is not None and next_ms > now_ms else hour_ms
+        self._next_ms[market] = next_ms if next_ms is not None and next_ms > now_ms else hour_ms + HOUR_MS
+        return now_ms + 1

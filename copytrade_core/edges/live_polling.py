@@ -15,9 +15,8 @@ from queue import SimpleQueue
 
 from copytrade_core.edges.http_market import FuturesMarket
 from copytrade_core.edges.http_pages import LeadPages
-from copytrade_core.edges.live_funding import FundingLook
+from copytrade_core.edges.live_funding import FundingLook, Settled
 from copytrade_core.edges.market_answers import BestQuote, MarkPrice
-from copytrade_core.edges.market_snapshot import FundingPayment
 from copytrade_core.edges.poll_pace import PollPace
 from copytrade_core.model.errors import CopytradeError, StoreFault
 from copytrade_core.model.instrument import Market
@@ -56,7 +55,7 @@ class SeenPrices:
 
     quotes: Mapping[Market, BestQuote]
     marks: Mapping[Market, MarkPrice]
-    funding: Mapping[Market, tuple[FundingPayment, ...]]
+    funding: Mapping[Market, Settled]
     fault: str | None
     asked_at: datetime
     took_ms: int

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from copytrade_core.edges.intervals import epoch_ms
+from copytrade_core.edges.live_funding import Settled
 from copytrade_core.edges.live_polling import SeenPrices
 from copytrade_core.edges.live_watch import LiveWatch
 from copytrade_core.edges.market_answers import BestQuote, MarkPrice
@@ -28,25 +29,35 @@ class LiveQuotes:
         self._watch = watch
         self._coming: dict[Market, FundingDue] = {}
         self._unfunded_ms: dict[Market, int] = {}
+        self._left_ms: dict[Market, int] = {}
+        self._told: set[tuple[Market, int]] = set()
 
     @property
     def unfunded_since_ms(self) -> Mapping[Market, int]:
-        """Markets in which something is held or waits, and from when on funding there was not told yet."""
+        """Markets in which something was held or waits, and from when on funding there is not known yet."""
         return self._unfunded_ms
 
-    def hold(self, since_ms: Mapping[Market, int]) -> None:
-        """Something is held or waits in these markets, in each since then; one that is known already keeps its time."""
-        self._unfunded_ms = {market: self._unfunded_ms.get(market, at_ms) for market, at_ms in since_ms.items()}
+    def hold(self, since_ms: Mapping[Market, int], now_ms: int) -> None:
+        """Something is held or waits in these markets, in each since then; one that is known already keeps its time.
+
+        One that is left is forgotten when all its funding until now is known.
+        """
+        for market, at_ms in since_ms.items():
+            _ = self._unfunded_ms.setdefault(market, at_ms)
+            _ = self._left_ms.pop(market, None)
+        for market in self._unfunded_ms:
+            if market not in since_ms:
+                _ = self._left_ms.setdefault(market, now_ms)
 
     def steps(self, seen: SeenPrices, now_ms: int, working: frozenset[Market]) -> Iterator[FeedStep]:
-        """Marks are kept; funding and quotes of the markets that need prices are given, funding first."""
+        """Marks are kept; funding that may be owed, then quotes of the markets that need prices, are given."""
         for name, rules in self._instruments.items():
             market = Market(name)
             quote, mark = seen.quotes.get(market), seen.marks.get(market)
             if mark is not None:
                 self._marked(rules, mark, now_ms)
-            if market in working:
-                yield from self._funding(market, rules, mark, seen.funding.get(market, ()), now_ms)
+            if market in self._unfunded_ms:
+                yield from self._funding(market, rules, mark, seen.funding.get(market), now_ms)
             if market in working and quote is not None:
                 yield from self._quoted(rules, quote, now_ms, epoch_ms(seen.asked_at))
 
@@ -83,21 +94,28 @@ class LiveQuotes:
         market: Market,
         rules: Instrument,
         mark: MarkPrice | None,
-        settled: tuple[FundingPayment, ...],
+        settled: Settled | None,
         now_ms: int,
     ) -> Iterator[FeedStep]:
         """What was settled, as published; an instant that has passed unpublished at the last rate seen before it.
 
-        Whoever holds something pays once for each instant, so what is told twice is paid once.
+        Whoever held something then pays once for each instant, so what is told twice is paid once.
         """
-        due = [self._settled(market, rules, payment, now_ms) for payment in settled]
-        if mark is not None:
-            due.append(self._passed(market, mark, now_ms))
-        told = {each.time_ms: each for each in reversed(due) if each is not None}
-        for time_ms in sorted(told):
-            if time_ms >= self._unfunded_ms.get(market, 0):
-                self._unfunded_ms[market] = time_ms + 1
-                yield FeedStep(item=told[time_ms], cursor=None)
+        payments = [] if settled is None else [self._settled(market, rules, each, now_ms) for each in settled.rows]
+        passed = None if mark is None else self._passed(market, mark, now_ms)
+        due = {each.time_ms: each for each in (passed, *payments) if each is not None}
+        for time_ms in sorted(due):
+            if time_ms >= self._unfunded_ms[market] and (market, time_ms) not in self._told:
+                self._told.add((market, time_ms))
+                yield FeedStep(item=due[time_ms], cursor=None)
+        if settled is not None and None not in payments:
+            self._known(market, settled.until_ms)
+
+    def _known(self, market: Market, until_ms: int) -> None:
+        self._unfunded_ms[market] = max(until_ms, self._unfunded_ms[market])
+        self._told = {each for each in self._told if each[0] != market or each[1] >= until_ms}
+        if until_ms > self._left_ms.get(market, until_ms):
+            del self._unfunded_ms[market], self._left_ms[market]
 
     def _settled(self, market: Market, rules: Instrument, payment: FundingPayment, now_ms: int) -> FundingDue | None:
         price = self._watch.mark(market, now_ms)

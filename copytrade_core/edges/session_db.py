@@ -23,6 +23,7 @@ from copytrade_core.edges.session_rows import (
     INSERT_HISTORY,
     INSERT_ORDER,
     PUT_STATE,
+    TRADED,
     UPDATE_ORDER,
     Values,
     alert_values,
@@ -30,6 +31,7 @@ from copytrade_core.edges.session_rows import (
     history_values,
     new_order_values,
     record_rows,
+    traded_of_row,
 )
 from copytrade_core.edges.session_schema import SchemaRefused
 from copytrade_core.model.digest import digest_of
@@ -106,13 +108,12 @@ class SessionDb(Journal):
     def load(self) -> Journalled:
         with self._faults("read"):
             self._make_up()
-            found = self._connection.execute("SELECT body, cursor FROM state").fetchone()
-            body, cursor = found if found is not None else (None, None)
-            fill_ids = frozenset(each for (each,) in self._connection.execute("SELECT fill_id FROM fill_ids"))
+            body, cursor = self._connection.execute("SELECT body, cursor FROM state").fetchone() or (None, None)
             return Journalled(
                 state=None if body is None else body.encode(),
                 rows=tuple(row for row, _ in self._rows().values()),
-                fill_ids=fill_ids,
+                fill_ids=frozenset(each for (each,) in self._connection.execute("SELECT fill_id FROM fill_ids")),
+                traded=tuple(traded_of_row(each) for each in self._connection.execute(TRADED)),
                 cursor=cursor,
             )
 

@@ -12,10 +12,14 @@ from copytrade_core.model.alert import Alert
 from copytrade_core.model.book import WrittenOff
 from copytrade_core.model.event import FundingPaid
 from copytrade_core.model.fill import Fill
-from copytrade_core.model.intent import Hold, Intent, SyncState
+from copytrade_core.model.instrument import Market
+from copytrade_core.model.intent import Hold, Intent, IntentKind, SyncState
 from copytrade_core.model.order import Order
 from copytrade_core.model.order_row import OrderRow
+from copytrade_core.model.side import Side
+from copytrade_core.model.units import Steps
 from copytrade_core.model.verdict import Approved, Failing, Refused
+from copytrade_core.session.ports import Traded
 
 Values = tuple[str | int | float | None, ...]
 
@@ -90,6 +94,16 @@ def history_values(row: OrderRow, *, run: int, at_ms: int) -> Values:
 def alert_values(alert: Alert, *, run: int) -> Values:
     """What `INSERT_ALERT` takes."""
     return (run, alert.at_ms, alert.kind.value, alert.subject, alert.what)
+
+
+TRADED = "SELECT episode_id, market, side, kind, quantity, time_ms FROM fills ORDER BY number"
+
+
+def traded_of_row(row: tuple[str, str, str, str, int, int]) -> Traded:
+    """A row of `TRADED`."""
+    episode_id, market, side, kind, quantity, time_ms = row
+    change = Steps(quantity if IntentKind(kind).is_entry else -quantity)
+    return Traded(episode_id=episode_id, market=Market(market), side=Side(side), change=change, time_ms=time_ms)
 
 
 def record_rows(records: Sequence[Record], *, run: int, at_ms: int) -> Iterator[tuple[str, Values]]:

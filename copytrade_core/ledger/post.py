@@ -99,7 +99,9 @@ def written_off(book: Book, episode_id: str) -> Book:
 
 
 def post_funding(book: Book, episode_id: str, cost: Money) -> Book:
-    """The book after a funding payment (negative cost = received)."""
-    held = book.holdings[episode_id]
+    """The book after a funding payment (negative cost = received); what is held no more may still have owed it."""
+    held, cash = book.holdings.get(episode_id), Money(book.cash - cost)
+    if held is None:
+        return replace(book, cash=cash)
     paid = replace(held, funding=Money(held.funding + cost))
-    return replace(book, cash=Money(book.cash - cost), holdings={**book.holdings, episode_id: paid})
+    return replace(book, cash=cash, holdings={**book.holdings, episode_id: paid})

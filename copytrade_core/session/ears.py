@@ -95,11 +95,11 @@ class Ears:
             self._runner.tell(event)
 
     def _fund(self, due: FundingDue) -> None:
-        for held in tuple(self._runner.state.book.holdings.values()):
-            if held.market == due.market and held.opened_at_ms <= due.time_ms:
-                notional = self._instruments[due.market].notional(due.price, held.quantity)
-                cost = funding_cost(notional, due.rate, sign=held.side.sign)
-                paid = FundingPaid(episode_id=held.episode_id, market=due.market, cost=cost, time_ms=due.time_ms)
-                self._runner.fund(paid)
-                if self._taker is not None:
-                    self._taker.charge(f"{held.episode_id}|{due.time_ms}", cost)
+        """Owed by what was held at the instant: until its rate is known, that may have grown, shrunk or gone."""
+        for held in self._runner.held_then(due.market, due.time_ms):
+            notional = self._instruments[due.market].notional(due.price, held.quantity)
+            cost = funding_cost(notional, due.rate, sign=held.side.sign)
+            paid = FundingPaid(episode_id=held.episode_id, market=due.market, cost=cost, time_ms=due.time_ms)
+            self._runner.fund(paid)
+            if self._taker is not None:
+                self._taker.charge(f"{held.episode_id}|{due.time_ms}", cost)

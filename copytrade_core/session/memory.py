@@ -12,6 +12,7 @@ from copytrade_core.flow import Desk, FlowState, Record, advance
 from copytrade_core.model.alert import Alert, AlertKind
 from copytrade_core.model.digest import digest_of
 from copytrade_core.model.event import Event, OrderFilled
+from copytrade_core.model.instrument import Market
 from copytrade_core.model.intent import Intent
 from copytrade_core.model.order import Order
 from copytrade_core.model.order_row import OrderRow, OrderState
@@ -19,6 +20,7 @@ from copytrade_core.model.source_event import SourceEvent
 from copytrade_core.model.units import Steps
 from copytrade_core.model.verdict import Approved
 from copytrade_core.orders.lifecycle import moved, planned
+from copytrade_core.session.held_then import HeldThen, held_then, traded_of
 from copytrade_core.session.outbox import Outbox
 from copytrade_core.session.ports import Clock, Journal, JournalStep
 from copytrade_core.session.snapshot import decode_state, encode_state
@@ -45,6 +47,7 @@ class SessionMemory:
         self._rows = {row.order.client_order_id: row for row in stored.rows}
         self._live = {key: row for key, row in self._rows.items() if not row.state.is_final}
         self._fill_ids = set(stored.fill_ids)
+        self._traded = list(stored.traded)
         self._alerts: dict[tuple[AlertKind, str], Alert] = {}
         self.changes_count = 0
         """Steps that changed something: when a pass leaves it alone, nothing more will come of another."""
@@ -80,6 +83,10 @@ class SessionMemory:
     def has_posted(self, fill_id: str) -> bool:
         """Whether a trade of the venue, by its `fill_id`, is in the book."""
         return fill_id in self._fill_ids
+
+    def held_then(self, market: Market, time_ms: int) -> tuple[HeldThen, ...]:
+        """What was held in a market at an instant that is past."""
+        return held_then(self.state.book, self._traded, market, time_ms)
 
     def tell(
         self, event: Event, desk: Desk, *, rows: Iterable[OrderRow] = (), fill_id: str | None = None, cursor: str = ""
@@ -172,6 +179,7 @@ class SessionMemory:
             else:
                 self._live[row.order.client_order_id] = row
         self._fill_ids.update(step.fill_ids)
+        self._traded.extend(traded_of(step.records))
         for raised in step.alerts:
             self._alerts[raised.kind, raised.subject] = raised
         self.cursor = step.cursor or self.cursor

@@ -10,8 +10,11 @@ from typing import Protocol
 from copytrade_core.flow import Record
 from copytrade_core.model.alert import Alert
 from copytrade_core.model.controls import Controls
+from copytrade_core.model.instrument import Market
 from copytrade_core.model.order_row import OrderRow
+from copytrade_core.model.side import Side
 from copytrade_core.model.source_event import SourceEvent
+from copytrade_core.model.units import Steps
 from copytrade_core.session.snapshot import HotRestart
 from copytrade_core.session.status import SessionStatus
 
@@ -45,12 +48,27 @@ class JournalStep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Traded:
+    """How one posted fill changed what an episode holds; `change` is negative when it reduced."""
+
+    episode_id: str
+    market: Market
+    side: Side
+    change: Steps
+    time_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Journalled:
-    """Everything that a restart needs. `rows` are in the order in which they were planned; `state` None = fresh."""
+    """Everything that a restart needs. `rows` are in the order in which they were planned; `state` None = fresh.
+
+    `traded` are the posted fills, in the order of posting.
+    """
 
     state: bytes | None
     rows: tuple[OrderRow, ...]
     fill_ids: frozenset[str]
+    traded: tuple[Traded, ...]
     cursor: str | None
 
 

@@ -13,6 +13,7 @@ from copytrade_core.ledger.post import opened_book
 from copytrade_core.model.alert import Alert, AlertKind
 from copytrade_core.model.broker import Broker
 from copytrade_core.model.event import AFTER_BLOCKED_ADD, Event, FundingPaid, OrderNotPlaced, OrderRejected
+from copytrade_core.model.instrument import Market
 from copytrade_core.model.intent import IntentKind
 from copytrade_core.model.order import Order
 from copytrade_core.model.order_row import OrderRow, OrderState
@@ -20,6 +21,7 @@ from copytrade_core.model.outcome import Accepted, DefiniteReject, Exists, Rejec
 from copytrade_core.orders.lifecycle import journalled, moved
 from copytrade_core.session.departure import KILLED, is_still_to_leave, must_wait, why_held_back
 from copytrade_core.session.enquiry import Enquiry
+from copytrade_core.session.held_then import HeldThen
 from copytrade_core.session.ledger_check import LedgerCheck
 from copytrade_core.session.memory import SessionMemory
 from copytrade_core.session.outbox import Outbox
@@ -177,6 +179,10 @@ class Runner:
     def arrive(self) -> None:
         """Commit the place that the feed has come to, because what follows must never be met from an earlier one."""
         self._memory.arrive()
+
+    def held_then(self, market: Market, time_ms: int) -> tuple[HeldThen, ...]:
+        """What was held in a market at an instant that is past, whatever is held now."""
+        return self._memory.held_then(market, time_ms)
 
     def fund(self, event: FundingPaid) -> None:
         """Post one funding payment, once for ever."""

@@ -11,7 +11,7 @@ import pytest
 
 from copytrade_core.edges.http_market import FuturesMarket
 from copytrade_core.edges.http_retry import HostLimiter, HttpLimits
-from copytrade_core.edges.intervals import epoch_ms, instant
+from copytrade_core.edges.intervals import instant
 from copytrade_core.edges.live_funding import FundingLook
 from copytrade_core.edges.live_polling import SeenPrices
 from copytrade_core.edges.live_quotes import LiveQuotes
@@ -149,7 +149,7 @@ class Funding:
 
     def restart(self) -> None:
         self.quotes, self.look = LiveQuotes({BTC: rules(BTC)}, LiveWatch({})), FundingLook(self.market)
-        self.quotes.hold({BTC: DUE - 100_000})
+        self.quotes.hold({BTC: DUE - 100_000}, DUE - 100_000)
 
     def at(self, now_ms: int) -> list[FundingDue]:
         self.control.set_time(now_ms)
@@ -193,7 +193,26 @@ def test_funding_that_is_not_published_is_told_at_the_last_rate_seen_and_only_on
     exchange.control.set_faults([])
     exchange.look._again_s.clear()
     assert exchange.at(DUE + 6_000) == []
-    assert epoch_ms(instant(exchange.quotes.unfunded_since_ms[BTC])) == DUE + 1
+    assert exchange.quotes.unfunded_since_ms[BTC] > DUE
+
+
+def test_funding_of_a_market_that_was_left_is_asked_until_it_is_known(exchange):
+    exchange.control.set_faults([Fault(kind=FaultKind.SERVER_ERROR, path="/fundingRate")])
+    assert exchange.at(DUE + 1_000) == [], "a restart after the instant, and nothing can be asked"
+    exchange.quotes.hold({}, DUE + 2_000)
+    exchange.control.set_faults([])
+    exchange.look._again_s.clear()
+    assert [due.time_ms for due in exchange.at(DUE + 3_000)] == [DUE]
+    assert exchange.quotes.unfunded_since_ms == {}, "then nothing more is owed there"
+
+
+def test_a_rate_taken_from_the_mark_does_not_hide_an_older_payment_that_was_not_heard_yet(exchange):
+    exchange.control.set_faults([Fault(kind=FaultKind.SERVER_ERROR, path="/fundingRate")])
+    assert exchange.at(DUE + 8 * HOUR - 1_000) == []
+    assert [due.time_ms for due in exchange.at(DUE + 8 * HOUR + 500)] == [DUE + 8 * HOUR]
+    exchange.control.set_faults([])
+    exchange.look._again_s.clear()
+    assert [due.time_ms for due in exchange.at(DUE + 8 * HOUR + 1_500)] == [DUE]
 
 
 def test_a_failing_lead_is_asked_ever_more_rarely_up_to_a_cap_and_at_once_after_an_answer():

@@ -24,7 +24,7 @@ from copytrade_core.session.ports import Journalled
 from tests.journal_steps import EPISODE, IDENTITY, fill, in_memory, opened, order, row, step, whole_step
 from tests.trading_floor import BTC, START_MS, holding
 
-FRESH = Journalled(state=None, rows=(), fill_ids=frozenset(), cursor=None)
+FRESH = Journalled(state=None, rows=(), fill_ids=frozenset(), traded=(), cursor=None)
 FINAL = [state for state in OrderState if state.is_final]
 
 
@@ -49,6 +49,7 @@ def test_what_was_committed_is_there_after_a_restart_in_the_order_of_planning(jo
         state=b'{"a":1}',
         rows=(row(3, OrderState.JOURNALLED), row(1), row(2)),
         fill_ids=frozenset({"t1", "t2"}),
+        traded=(),
         cursor="page 7",
     )
     assert journal.load() == expected
@@ -370,7 +371,7 @@ def test_whatever_is_committed_the_journal_agrees_with_a_plain_dictionary(change
             if restart:
                 journal.reopen()
             assert journal.load() == Journalled(
-                state=state, rows=tuple(rows.values()), fill_ids=frozenset(fill_ids), cursor=cursor
+                state=state, rows=tuple(rows.values()), fill_ids=frozenset(fill_ids), traded=(), cursor=cursor
             )
 
 

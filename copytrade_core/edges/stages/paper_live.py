@@ -35,7 +35,6 @@ from copytrade_core.model.source import ClosedPosition, Endpoint, LeadId
 from copytrade_core.session.loop import LoopSettings
 from copytrade_core.session.ports import WaitingClock
 from copytrade_core.session.shadow import ShadowAt, in_shadow
-from copytrade_core.session.snapshot import decode_state
 from copytrade_core.session.status import SessionFacts, SessionMode
 from copytrade_core.sources.envelope import is_success
 from copytrade_core.sources.normalise_history import normalise_history
@@ -244,11 +243,8 @@ def _feed(
 
 
 def _held_since(journal: SessionDb) -> Mapping[Market, int]:
-    """Markets in which the session held something when it ended, and the oldest opening in each."""
-    body = journal.load().state
-    if body is None:
-        return {}
-    since: dict[Market, int] = {}
-    for held in decode_state(body).book.holdings.values():
-        since[held.market] = min(held.opened_at_ms, since.get(held.market, held.opened_at_ms))
-    return since
+    """Markets in which the session ever held something, since the first fill of each.
+
+    What was closed owes the funding of the time before: a process that ended meanwhile may not have heard of it.
+    """
+    return {Market(market): at_ms for market, at_ms in journal.ask("SELECT market, min(time_ms) FROM fills GROUP BY 1")}
