@@ -9,6 +9,7 @@ from copytrade_core.evidence.session_checks import (
     cash_balances,
     check_session,
     close_delay_s,
+    course_of,
     ids_unique,
     no_open_while_halted,
 )
@@ -214,3 +215,22 @@ def test_nothing_opens_a_second_after_a_stop_and_exits_always_pass(sent, is_entr
     halt = Halt(control="STOP_NEW_ORDERS", from_ms=START + 10_000, until_ms=None if until is None else START + until)
     found = no_open_while_halted(record(orders=(order(1, is_entry=is_entry, sent=sent),), halts=(halt,)))
     assert found.holds is holds
+
+
+def test_an_entry_beyond_one_lead_s_capital_breaks_the_caps_and_the_lead_s_course_is_told_from_its_fills_alone():
+    caps = {**CAPS, "notional_gross_max": 90 * E8, "notional_one_side_max": 90 * E8, "notional_lead_1_max": 21 * E8}
+    entries = (fill(1, 20, episode="1|a"), fill(2, 20, episode="2|a"))
+    fine = record(caps=caps, fills=entries)
+    assert caps_held(fine).holds
+    broken = caps_held(record(caps=caps, fills=(*entries, fill(3, 5, episode="1|b"))))
+    assert broken.breaches == ("notional_lead_1_max: 25 held after ct-3, cap 21",)
+    left = record(caps=caps, fills=(*entries, fill(3, 22, episode="1|a", is_entry=False)))
+    one, two = course_of(left, "1"), course_of(left, "2")
+    assert (one.entries_count, one.exits_count, one.realised, one.held, one.held_max) == (
+        1,
+        1,
+        round(1.98 * E8),
+        0,
+        20 * E8,
+    )
+    assert (two.entries_count, two.exits_count, two.held) == (1, 0, 20 * E8)
