@@ -245,20 +245,22 @@ def draw_parity(to: Console, row: Row) -> None:
     if not lines:
         say(f"{row['day']}: no intent to compare with replay", to=to)
         return
-    columns = ("episode", "intent", "replay", "paper", "difference", "because of")
-    drawn = [
-        (
-            f"{line['market'].partition('/')[0]} {line['episode']}",
-            line["intent"],
-            line["replay_price"],
-            line["paper_price"],
-            _bps(line["total_bps"]),
-            ", ".join(f"{name} {bps:.2f}" for name, bps in line["causes_bps"].items()) or "nothing",
-        )
-        for line in lines
-    ]
-    title = f"paper against replay, {row['day']} (USDT; positive: paper did worse)"
-    table(to, columns, drawn, title=title, right=("replay", "paper", "difference"))
+    paths = {"paper": "", "shadow": "shadow_"} if parity["has_shadow"] else {"paper": ""}
+    for path, before in paths.items():
+        columns = ("episode", "intent", "replay", path, "difference", "because of")
+        drawn = [
+            (
+                f"{line['market'].partition('/')[0]} {line['episode']}",
+                line["intent"],
+                line["replay_price"],
+                line[f"{path}_price"],
+                _bps(line[f"{before}total_bps"]),
+                ", ".join(f"{name} {bps:.2f}" for name, bps in line[f"{before}causes_bps"].items()) or "nothing",
+            )
+            for line in lines
+        ]
+        title = f"{path} against replay, {row['day']} (USDT; positive: {path} did worse)"
+        table(to, columns, drawn, title=title, right=("replay", path, "difference"))
     say(
         f"{parity['compared_count']} intents compared, mean difference {_bps(parity['difference_bps_mean'])}, "
         f"largest unexplained part {_bps(parity['residual_bps_max'])}, {len(parity['missed'])} missed",

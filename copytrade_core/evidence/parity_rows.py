@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
-from copytrade_core.evidence.parity import BPS, Cause, ParityRow, ParityTable, PathTrade
+from copytrade_core.evidence.parity import BPS, Cause, IntentKey, ParityRow, ParityTable, PathTrade, TradePath
 from copytrade_core.model.instrument import Instrument
 
 Plain = dict[str, object]
 
 
-def parity_rows(table: ParityTable, instruments: Mapping[str, Instrument]) -> list[Plain]:
-    """One flat row per intent: what both paths did, and the waterfall in basis points and its money in 1e-8 quote."""
-    return [_row(row, table, instruments[row.pair.market]) for row in table.rows]
+def parity_rows(tables: Sequence[ParityTable], instruments: Mapping[str, Instrument]) -> list[Plain]:
+    """One flat row per intent: what each path did, and the waterfall of each other path against the base.
+
+    Basis points are numbers, exact money is in 1e-8 quote. The first table's difference has plain names, those of the
+    others the name of their path before them; what a table does not have of an intent is None. All have one base.
+    """
+    first, *others = tables
+    found: dict[IntentKey, dict[TradePath, ParityRow]] = {}
+    for table in tables:
+        for row in table.rows:
+            found.setdefault(row.pair.key, {})[table.other] = row
+    return [_row(rows, first, others, instruments) for rows in found.values()]
 
 
 def parity_summary(table: ParityTable) -> Plain:
@@ -33,8 +42,22 @@ def parity_summary(table: ParityTable) -> Plain:
     }
 
 
-def _row(row: ParityRow, table: ParityTable, rules: Instrument) -> Plain:
-    pair = row.pair
+def _row(
+    rows: Mapping[TradePath, ParityRow],
+    first: ParityTable,
+    others: Sequence[ParityTable],
+    instruments: Mapping[str, Instrument],
+) -> Plain:
+    """An intent on every path. The base path is as the first table that knows the intent has it."""
+    known = next(iter(rows.values()))
+    pair, rules = known.pair, instruments[known.pair.market]
+    told = {path: row.pair.other for path, row in rows.items()}
+    plain = _difference(rows.get(first.other))
+    plain["theoretical_vs_paper_bps"] = plain.pop("price_bps")
+    plain["notional_e8"] = next((row.notional for row in rows.values() if row.notional), 0)
+    beside = {
+        f"{table.other}_{name}": value for table in others for name, value in _difference(rows.get(table.other)).items()
+    }
     return {
         "episode_id": pair.key.episode_id,
         "kind": pair.key.kind.value,
@@ -42,17 +65,36 @@ def _row(row: ParityRow, table: ParityTable, rules: Instrument) -> Plain:
         "occurrence": pair.key.occurrence,
         "market": pair.market,
         "buys": pair.buys,
-        **_side(table.base.value, pair.base, rules),
-        **_side(table.other.value, pair.other, rules),
-        "lag_ms": row.lag_ms,
-        "notional_e8": row.notional,
-        "theoretical_vs_paper_bps": _price_bps(row),
-        "total_e8": _exact(row.total),
-        "total_bps": float(row.bps(row.total)),
-        **{f"{cause.value}_bps": float(row.bps(row.causes[cause])) for cause in Cause},
-        "residual_bps": float(row.bps(row.residual)),
-        "explains": row.explains,
+        **_side(first.base.value, pair.base, rules),
+        **_side(first.other.value, told.get(first.other), rules),
+        **{name: value for table in others for name, value in _side(table.other, told.get(table.other), rules).items()},
+        **plain,
+        **beside,
     }
+
+
+def _difference(row: ParityRow | None) -> Plain:
+    """One path's waterfall; None throughout where its table does not have the intent."""
+    if row is None:
+        return dict[str, object](dict.fromkeys(_DIFFERENCE))
+    told: tuple[object, ...] = (
+        row.lag_ms,
+        row.notional,
+        _price_bps(row),
+        _exact(row.total),
+        float(row.bps(row.total)),
+        *(float(row.bps(row.causes[cause])) for cause in Cause),
+        float(row.bps(row.residual)),
+        row.explains,
+    )
+    return dict(zip(_DIFFERENCE, told, strict=True))
+
+
+_DIFFERENCE = (
+    *("lag_ms", "notional_e8", "price_bps", "total_e8", "total_bps"),
+    *(f"{cause.value}_bps" for cause in Cause),
+    *("residual_bps", "explains"),
+)
 
 
 def _side(name: str, trade: PathTrade | None, rules: Instrument) -> Plain:

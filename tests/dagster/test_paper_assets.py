@@ -15,11 +15,11 @@ from copytrade_core.edges.lake_views import connect
 from copytrade_core.edges.stages.canary_parity import compare_session
 from copytrade_core.edges.stages.canary_place import archived_folder
 from copytrade_core.edges.stages.canary_store import Gathered, load_session, store_session
+from copytrade_core.evidence.parity import Cause
 from copytrade_dagster.automation_sessions import PARTITION_LEAD
 from copytrade_dagster.definitions import defs
 
 DAY = "2026-01-03"
-NO_CAUSE = {"total_bps", "theoretical_vs_paper_bps"}
 SESSION_CHECKS = {"caps_held", "cash_balances", "ids_unique", "no_open_while_halted"}
 
 # Dagster warns about the tags that it makes itself for a two-dimensional key.
@@ -158,7 +158,7 @@ def test_what_paper_did_is_compared_with_replay_and_every_difference_has_a_cause
     assert facts["missed"] == []
     assert facts["residual_bps_max"] < 1
     for row in document["rows"]:
-        causes = sum(value for name, value in row.items() if name.endswith("_bps") and name not in NO_CAUSE)
+        causes = sum(row[f"{cause}_bps"] for cause in (*Cause, "residual"))
         assert causes == pytest.approx(row["total_bps"], abs=1e-6)
     with closing(connect(project.place().lake)) as asked:
         query = "SELECT partition, count(*), max(abs(residual_bps)) < 1 FROM paper_parity_rows GROUP BY partition"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,22 +15,22 @@ import msgspec
 import pytest
 
 from copytrade_core.edges.control_files import Control, set_control
-from copytrade_core.edges.parity_session import session_trades
+from copytrade_core.edges.lake_views import connect
 from copytrade_core.edges.runtime_files import SESSION_FILE
-from copytrade_core.edges.session_controls import owner_of
 from copytrade_core.edges.settings import load_settings
+from copytrade_core.edges.stages.canary import run_canary
+from copytrade_core.edges.stages.canary_due import due_comparisons
 from copytrade_core.edges.stages.canary_gates import canary_gate
+from copytrade_core.edges.stages.canary_parity import compare_session
 from copytrade_core.edges.stages.canary_place import live_folder
-from copytrade_core.edges.stages.canary_request import CanaryRequest
+from copytrade_core.edges.stages.canary_request import CanaryRequest, begins_at
 from copytrade_core.edges.stages.canary_shadow import KEY, SECRET, run_shadow
-from copytrade_core.edges.stages.canary_store import SHADOW, canary_facts, load_session
-from copytrade_core.edges.stages.instruments import trading_rules
+from copytrade_core.edges.stages.canary_store import PARITY, SHADOW, SHADOW_SESSION, canary_facts, load_session
 from copytrade_core.edges.stages.preflight_facts import CERTIFICATE
 from copytrade_core.edges.stages.shadow_summary import shadow_row
 from copytrade_core.edges.stages.workplace import Workplace
 from copytrade_core.edges.standins.venue_setup import KeySetup, fake_key
-from copytrade_core.evidence.parity import TradePath
-from copytrade_core.evidence.parity_paths import MarketRecord
+from copytrade_core.evidence.parity import Cause
 from copytrade_core.model.errors import BadConfig, BadInput, NotStored
 from copytrade_core.model.venue import PositionMode, Venue
 from copytrade_core.promotion.gate_result import Gate, GateVerdict
@@ -40,7 +42,6 @@ from tests.edges.live_floor import Live, live, row
 from tests.made_lead import loosened
 from tests.shadow_floor import nothing_was_sent, now_ms, venue_beside
 from tests.small_lead import LEAD, place_of, small_project
-from tests.trading_floor import BTC
 
 DAY = "2026-01-03"
 ASKED = CanaryRequest(lead_id=LEAD, day=DAY, is_live=False, run_id="s1", deadline_s=None)
@@ -134,7 +135,8 @@ def test_a_past_day_is_told_and_every_order_is_one_that_the_venue_takes(
     shown = shadow_row(place, key)
     lines = shown["desired"]
     assert isinstance(lines, list)
-    assert len(lines) == shown["orders"] > 1
+    assert shown["orders"] == len(lines)
+    assert len(lines) > 1
     assert (shown["invalid"], shown["probe_faults"], shown["broken"], shown["rules_stricter_at_the_venue"]) == (
         *([], [], []),
         [],
@@ -152,20 +154,58 @@ def test_a_past_day_is_told_and_every_order_is_one_that_the_venue_takes(
     (facts,) = canary_facts(place, LEAD, policy_digest="any").shadows
     assert (facts.orders_count, facts.is_observed, facts.key) == (len(lines), False, key)
     assert f"{CERTIFICATE}/{venue}" in outcome.head(SHADOW).parents
-    _its_trades_can_be_compared(place, key, lines)
-
-
-def _its_trades_can_be_compared(place: Workplace, key: str, lines: list[dict[str, object]]) -> None:
-    """The record and the journal are a paper session's: a parity table reads them as another path."""
-    record = load_session(place, key, asset="shadow_session")
+    record = load_session(place, key, asset=SHADOW_SESSION)
     assert (record.mode, len(record.orders)) == ("shadow", len(lines))
-    journal = Path(str(shadow_row(place, key)["folder"])) / SESSION_FILE
-    who = owner_of(journal)
-    assert who is not None
-    rules = {BTC: trading_rules(place, BTC)[0]}
-    trades = session_trades(journal, TradePath.SHADOW, who=who, record=MarketRecord(instruments=rules, bars={}))
-    assert trades.path is TradePath.SHADOW
-    assert any(trade.filled for trade in trades.by_intent.values())
+
+
+def test_a_shadow_session_stands_beside_the_paper_session_of_its_day_intent_by_intent(
+    project: Path, environ: pytest.MonkeyPatch
+) -> None:
+    key = f"{DAY}|{LEAD}"
+    with venue_beside(place_of(project), Venue.BINGX, environ) as (place, _):
+        _ = run_canary(place, replace(ASKED, run_id="p1"), None)
+        alone = compared(place, key)
+        assert alone["shadow_summary"] is None
+        assert alone["shadow_lacking"] == "no shadow session of this day is stored"
+        assert all("shadow_price" not in one for one in alone["rows"])
+        _ = run_shadow(place, ASKED, None)
+    (due,) = [one.key for one in due_comparisons(replace(place, now=lambda: begins_at(DAY)), LEAD)]
+    assert due == key, "it was compared before there was a shadow session"
+    both = compared(place, key)
+    assert due_comparisons(replace(place, now=lambda: begins_at(DAY)), LEAD) == ()
+    assert both["shadow_lacking"] is None
+    assert (len(both["rows"]), both["rows"] == []) == (len(alone["rows"]), False)
+    for line in both["rows"]:
+        assert line["shadow_quantity"] == line["paper_quantity"]
+        assert (line["shadow_price"], line["shadow_at_ms"]) == (line["paper_price"], line["paper_at_ms"])
+        assert line["shadow_total_bps"] == line["total_bps"], "the archive tells both the same"
+        parts = sum(line[f"shadow_{cause}_bps"] for cause in (*Cause, "residual"))
+        assert parts == pytest.approx(line["shadow_total_bps"], abs=1e-6)
+    with closing(connect(place.lake)) as asked:
+        query = "SELECT count(*), count(shadow_price), max(abs(shadow_residual_bps)) < 1 FROM paper_parity_rows"
+        found = asked.execute(query).fetchall()
+    assert found == [(len(both["rows"]), sum(one["shadow_price"] is not None for one in both["rows"]), True)]
+
+
+def test_a_shadow_fill_at_a_price_that_the_market_never_had_fails_the_comparison_too(
+    project: Path, environ: pytest.MonkeyPatch
+) -> None:
+    key = f"{DAY}|{LEAD}"
+    with venue_beside(place_of(project), Venue.BINGX, environ) as (place, _):
+        _ = run_canary(place, replace(ASKED, run_id="p1"), None)
+        _ = run_shadow(place, ASKED, None)
+    with closing(sqlite3.connect(Path(str(shadow_row(place, key)["folder"])) / SESSION_FILE)) as journal, journal:
+        journal.execute("UPDATE fills SET raw_price = raw_price * 101 / 100, price = price * 101 / 100")
+    document = compared(place, key)
+    assert document["gate_facts"]["residual_bps_max"] > 50
+    assert document["summary"]["explains_all"]
+    assert not document["shadow_summary"]["explains_all"]
+
+
+def compared(place: Workplace, key: str) -> dict[str, Any]:
+    """The stored comparison, made now."""
+    _ = compare_session(place, key)
+    return place.lake.document_as(PARITY, key, dict[str, Any])
 
 
 INVALID: dict[str, tuple[dict[str, Any], str]] = {

@@ -1,7 +1,8 @@
 """Which paper sessions must be compared with replay once more, because what the comparison lacked is stored now.
 
 A session that watched a lead ends before the history shows its positions and before bars of its last hours exist; the
-comparison made then names what it could not compare. Comparing itself belongs to `canary_parity`.
+comparison made then names what it could not compare. A shadow session of the day that was stored later joins the table,
+whatever the paper session is. Comparing itself belongs to `canary_parity`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import msgspec
 from copytrade_core.edges.intervals import interval_ms_of
 from copytrade_core.edges.market_store import bars_partition, funding_partition
 from copytrade_core.edges.stages.canary_request import begins_at
-from copytrade_core.edges.stages.canary_store import PARITY, SESSION, day_and_lead, session_keys
+from copytrade_core.edges.stages.canary_store import PARITY, SESSION, SHADOW_SESSION, day_and_lead, session_keys
 from copytrade_core.edges.stages.episodes import load_episodes
 from copytrade_core.edges.stages.market_data import needed_months
 from copytrade_core.edges.stages.workplace import Workplace
@@ -63,7 +64,7 @@ def comparison_inputs(place: Workplace, lead_id: str, told: Collection[str]) -> 
 
 
 def due_comparisons(place: Workplace, lead_id: str) -> tuple[DueComparison, ...]:
-    """Observed sessions, young enough to count, that may be compared further than they are.
+    """Sessions, young enough to count, that may be compared further than they are.
 
     Raises:
         NotStored: the lead's episodes are not derived.
@@ -80,6 +81,10 @@ def due_comparisons(place: Workplace, lead_id: str) -> tuple[DueComparison, ...]
 
 def _due(place: Workplace, key: str) -> DueComparison | None:
     session, compared = place.lake.require(SESSION, key), place.lake.head(PARITY, key)
+    shadow = place.lake.head(SHADOW_SESSION, key)
+    if compared is not None and shadow is not None and shadow.digest not in compared.parents.values():
+        both = digest_of([session.digest, shadow.digest])
+        return DueComparison(key=key, run_key=f"parity:{key}:{both[:DIGEST_SHOWN]}")
     if not session.metadata.get("observed"):
         return None
     if compared is None or session.digest not in compared.parents.values():

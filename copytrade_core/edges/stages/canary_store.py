@@ -21,7 +21,8 @@ from copytrade_core.model.session_record import SessionRecord
 from copytrade_core.promotion.facts_canary import CanaryFacts, IncidentFacts, ParityFacts, SessionFacts, ShadowFacts
 
 SESSION, PARITY, SHADOW = "paper_session", "paper_parity", "shadow_orders"
-"""Assets by day and lead."""
+SHADOW_SESSION = "shadow_session"
+"""Assets by day and lead; the last is the record of a shadow session, as SESSION is a paper session's."""
 RECORD, INCIDENTS = "paper_record", "monitor_incidents"
 """Assets by lead."""
 FACTS = "gate_facts"

@@ -79,6 +79,7 @@ def _parity(place: Workplace, key: str) -> Row:
     return {
         **{name: facts[name] for name in ("compared_count", "difference_bps_mean", "residual_bps_max", "missed")},
         "episodes_not_comparable": document["episodes_not_comparable"],
+        "has_shadow": document.get("shadow_summary") is not None,
         "rows": [_line(row) for row in rows],
     }
 
@@ -90,6 +91,18 @@ def _line(row: Row) -> Row:
         "market": row["market"],
         "replay_price": row["replay_price"],
         "paper_price": row["paper_price"],
+        "shadow_price": row.get("shadow_price"),
     }
-    causes = {cause: row[f"{cause}_bps"] for cause in CAUSES}
-    return {**line, "total_bps": row["total_bps"], "causes_bps": {name: bps for name, bps in causes.items() if bps}}
+    return {
+        **line,
+        "total_bps": row["total_bps"],
+        "causes_bps": _causes(row, ""),
+        "shadow_total_bps": row.get("shadow_total_bps"),
+        "shadow_causes_bps": _causes(row, "shadow_"),
+    }
+
+
+def _causes(row: Row, path: str) -> Row:
+    """What differs on one path, by cause; nothing where that path has no such intent."""
+    causes = {cause: row.get(f"{path}{cause}_bps") for cause in CAUSES}
+    return {name: bps for name, bps in causes.items() if bps}

@@ -48,23 +48,35 @@ def _fills(record: SessionRecord) -> dg.MarkdownMetadataValue:
 
 
 def parity_table(place: Workplace, key: str) -> dg.MarkdownMetadataValue:
-    """One row per intent: both prices, the difference, and what it is made of."""
+    """One row per intent: the price on each path, what differs from replay, and what that is made of."""
     parity = session_row(place, key)["parity"]
     assert isinstance(parity, dict), "a session that was compared has its comparison"
+    beside = parity["has_shadow"]
     rows = [
         (
             line["intent"],
             line["market"].partition(":")[0],
             line["replay_price"],
             line["paper_price"],
-            f"{line['total_bps']:.2f}",
-            ", ".join(f"{name} {bps:.2f}" for name, bps in line["causes_bps"].items()) or "–",
+            *_difference(line["total_bps"], line["causes_bps"]),
+            *(
+                (line["shadow_price"], *_difference(line["shadow_total_bps"], line["shadow_causes_bps"]))
+                if beside
+                else ()
+            ),
             line["episode"],
         )
         for line in parity["rows"][:ROWS_MAX]
     ]
-    columns = ("intent", "market", "replay", "paper", "paper worse by bps", "because of (bps)", "episode")
+    shadow = ("shadow", "shadow worse by bps", "because of (bps)") if beside else ()
+    columns = ("intent", "market", "replay", "paper", "paper worse by bps", "because of (bps)", *shadow, "episode")
     return table(columns, rows)
+
+
+def _difference(total_bps: float | None, causes_bps: Mapping[str, float]) -> tuple[str, str]:
+    """By how much a path did worse than replay, and why."""
+    worse = "–" if total_bps is None else f"{total_bps:.2f}"
+    return worse, ", ".join(f"{name} {bps:.2f}" for name, bps in causes_bps.items()) or "–"
 
 
 def record_table(place: Workplace, lead_id: str) -> dg.MarkdownMetadataValue:
