@@ -137,7 +137,7 @@ class _Run:
     """One pass over history: the clock, and who is told what at which moment."""
 
     def __init__(
-        self, policy: PolicySpec, spec: ReplaySpec, data: MarketData, heard: Callable[[Record], None] | None
+        self, policy: PolicySpec, spec: ReplaySpec, data: MarketData, heard: Callable[[Record], None] | None = None
     ) -> None:
         self._data = data
         self._heard = heard
