@@ -12,10 +12,12 @@ import dagster as dg
 import pytest
 
 from copytrade_core.edges.lake_views import connect
+from copytrade_core.edges.stages.canary_gates import canary_gate
 from copytrade_core.edges.stages.canary_parity import compare_session
 from copytrade_core.edges.stages.canary_place import archived_folder
-from copytrade_core.edges.stages.canary_store import Gathered, load_session, store_session
+from copytrade_core.edges.stages.canary_store import Gathered, gather, load_session, store_session
 from copytrade_core.evidence.parity import Cause
+from copytrade_core.promotion.gate_result import Gate, GateVerdict
 from copytrade_dagster.automation_sessions import PARTITION_LEAD
 from copytrade_dagster.definitions import defs
 
@@ -172,9 +174,15 @@ def test_a_price_that_the_market_never_had_is_explained_by_nothing(project, inst
     folder = place.settings.data_dir / str(place.lake.require("paper_session", key).metadata["folder"])
     with closing(sqlite3.connect(folder / "session.sqlite")) as journal, journal:
         journal.execute("UPDATE fills SET raw_price = raw_price * 101 / 100, price = price * 101 / 100")
+    # Only a session that watched its lead counts for the gate, so this one is taken for such.
+    _ = store_session(place, replace(load_session(place, key), is_observed=True), folder=folder)
     _ = compare_session(place, key)
     facts = place.lake.document_as("paper_parity", key, dict[str, Any])["gate_facts"]
     assert facts["residual_bps_max"] > 50
+    _ = gather(place, project.lead)
+    result, _ = canary_gate(place, project.lead, Gate.BACKTEST_PAPER_PARITY)
+    assert result.verdict is GateVerdict.FAIL
+    assert "residual_bps_max" in {one.name for one in result.criteria if one.verdict is GateVerdict.FAIL}
 
 
 def test_what_was_entered_on_a_close_of_a_position_of_the_day_before_is_compared_too(project, instance, derived):
