@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import msgspec
@@ -23,6 +24,8 @@ from copytrade_core.edges.http_retry import (
     with_retries,
 )
 from copytrade_core.edges.page_archive import PageArchive
+from copytrade_core.edges.page_origin import refuse_mixed
+from copytrade_core.edges.settings_url import origin_of
 from copytrade_core.model.source import Endpoint, LeadId, SourcePage
 from copytrade_core.sources.envelope import (
     LOGIN_CODES,
@@ -67,8 +70,10 @@ class LeadPages:
         self, *, base_url: str, limits: HttpLimits, archive: PageArchive, limiter: HostLimiter = HOST_LIMITER
     ) -> None:
         self._http = BoundedHttp(base_url, limits, limiter=limiter)
+        self._origin = origin_of(base_url)
         self._limits = limits
         self._archive = archive
+        self._unmixed: set[LeadId] = set()
         self._answered: dict[Endpoint, str] = {}
 
     def close(self) -> None:
@@ -146,7 +151,11 @@ class LeadPages:
 
         Raises:
             SourceError, TransportFault, AnswerTooLarge, DeadlineExceeded: see `open_positions`.
+            BadInput: the archive holds answers of another host about the lead; nothing was asked.
         """
+        if lead_id not in self._unmixed:
+            refuse_mixed(self._archive, lead_id, self._origin)
+            self._unmixed.add(lead_id)
         until = deadline(self._limits)
         preferred = self._answered.get(endpoint)
         prefixes = PREFIXES if preferred is None else (preferred, *(one for one in PREFIXES if one != preferred))
@@ -174,7 +183,7 @@ class LeadPages:
         def attempt() -> SourcePage:
             method, path = PATHS[endpoint]
             answer = self._ask(method, prefix + path, parameters, until)
-            seen = _page(answer, endpoint, lead_id, page, prefix + path, parameters)
+            seen = replace(_page(answer, endpoint, lead_id, page, prefix + path, parameters), origin=self._origin)
             _ = self._archive.append(seen)
             _ = read_payload(seen)
             return seen

@@ -37,7 +37,10 @@ LOCK_TIMEOUT_S = 60.0
 
 
 class Observation(msgspec.Struct, frozen=True, kw_only=True):
-    """One answer as it is logged; the bytes are under `sha256`. `received_at_us` is epoch microseconds."""
+    """One answer as it is logged; the bytes are under `sha256`. `received_at_us` is epoch microseconds.
+
+    `origin` is who answered: scheme, host and port; None for imports and what was logged before it was kept.
+    """
 
     endpoint: Endpoint
     page: int | None
@@ -48,6 +51,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str
     bytes_count: int
     received_at_us: int
+    origin: str | None = None
 
 
 class WalkRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,6 +132,10 @@ class PageArchive:
         for folder in self._folders(lead_id, endpoint):
             yield from _read_log(folder / "observations.jsonl", Observation)[0]
 
+    def origins(self, lead_id: LeadId) -> frozenset[str]:
+        """Who gave the answers about a lead, as far as the log says."""
+        return frozenset(seen.origin for seen in self.observations(lead_id) if seen.origin is not None)
+
     def pages(self, lead_id: LeadId, endpoint: Endpoint | None = None) -> Iterator[SourcePage]:
         """Every distinct answer of a lead, first seen first within its endpoint; error answers included.
 
@@ -169,6 +177,7 @@ class PageArchive:
             body=body,
             sha256=observation.sha256,
             received_at=EPOCH + timedelta(microseconds=observation.received_at_us),
+            origin=observation.origin,
         )
 
     def newest_complete_walk(self, lead_id: LeadId) -> HistoryWalk | None:
@@ -235,6 +244,7 @@ def _observation(page: SourcePage) -> Observation:
         sha256=page.sha256,
         bytes_count=len(page.body),
         received_at_us=_us(page.received_at),
+        origin=page.origin,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
@@ -21,6 +22,7 @@ from copytrade_core.edges.control_files import Control, note_of
 from copytrade_core.edges.paper_account_file import PAPER_ACCOUNT_FILE, PaperAccountFile
 from copytrade_core.edges.row_files import numbered_rows
 from copytrade_core.edges.runtime_files import PARAMS_FILE, SESSION_FILE, STATUS_FILE
+from copytrade_core.edges.session_addresses import only_address
 from copytrade_core.edges.session_reader import reading
 from copytrade_core.ledger.post import opened_book
 from copytrade_core.model.book import Book
@@ -99,7 +101,8 @@ def read_session(folder: Path, rules_of: RulesOf, *, day: str, run_id: str) -> S
     path = folder / SESSION_FILE
     try:
         with reading(path) as connection:
-            return _record(folder, connection, status, rules_of, (day, run_id))
+            record = _record(folder, connection, status, rules_of, (day, run_id))
+            return replace(record, read_at=only_address(connection))
     except (BadInput, ValueError, KeyError) as error:
         raise StoreFault(f"the session's journal cannot be read: {error}", where=Where(file=str(path))) from error
 

@@ -29,7 +29,11 @@ def reading(journal: Path) -> Generator[sqlite3.Connection]:
             connection.execute("BEGIN")
             yield connection
     except (sqlite3.Error, SchemaRefused) as error:
-        raise StoreFault(f"{journal.name} cannot be read: {error}", where=Where(file=str(journal))) from error
+        raise StoreFault(
+            f"{journal.name} cannot be read: {error}",
+            where=Where(file=str(journal)),
+            next_step="Check the folder's permissions; what was committed before is unchanged",
+        ) from error
 
 
 def owners(connection: sqlite3.Connection) -> list[SessionIdentity]:

@@ -32,6 +32,14 @@ def checked_base_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def origin_of(url: str) -> str:
+    """Scheme, host and port of a URL and nothing else of it, in one spelling: `https://www.example.com`."""
+    parts = urlsplit(url)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    is_usual = parts.port in {None, {"http": 80, "https": 443}.get(parts.scheme)}
+    return f"{parts.scheme}://{host}" if is_usual else f"{parts.scheme}://{host}:{parts.port}"
+
+
 def checked_standin_url(text: str) -> str:
     """An address on this machine without a trailing slash, or nothing, which means the venue itself.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from copytrade_core.model.read_at import ReadAt
 from copytrade_core.model.side import Side
 from copytrade_core.model.units import Money, Steps
 
@@ -72,7 +73,8 @@ class SessionRecord:
     `written_off` names holdings that left the book without a fill. `cash` is the ledger's and `account_cash` that of
     the account itself (None where there is none); `funding` is what was paid (negative: received). `polls_count`
     counts looks at the source and `failed_polls_count` those that told nothing. `close_wished_ms`
-    is when the strategy first wanted each episode closed at the market.
+    is when the strategy first wanted each episode closed at the market. `read_at` is where all of it was read; None:
+    it was told the archive, its runs read at several addresses, or it was stored before they were kept.
     """
 
     lead: str
@@ -107,3 +109,4 @@ class SessionRecord:
     unknown_orders: tuple[str, ...]
     refused: Mapping[str, int]
     close_wished_ms: Mapping[str, int]
+    read_at: ReadAt | None = None

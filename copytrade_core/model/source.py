@@ -63,7 +63,8 @@ class SourcePage:
     """One answer exactly as received, with what was asked.
 
     `body` are the bytes, `sha256` their digest; `request` is canonical JSON of the parameters; `headers` holds only
-    headers of interest; `page` counts from 1 for paged endpoints and is None for the others.
+    headers of interest; `page` counts from 1 for paged endpoints and is None for the others. `origin` is the scheme,
+    host and port that answered; None: imported, or archived before it was kept.
     """
 
     lead_id: LeadId
@@ -76,6 +77,7 @@ class SourcePage:
     body: bytes
     sha256: str
     received_at: datetime
+    origin: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

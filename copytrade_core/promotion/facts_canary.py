@@ -1,12 +1,15 @@
 """What the gates of canaries read: numbers about sessions, their parity with replay, shadow orders and incidents.
 
-How they come out of runtime directories belongs to edges. What was about another policy or code counts for nothing.
+How they come out of runtime directories belongs to edges. What was about another policy or code, or read at other
+addresses (`read_at`, None where nobody knows), counts for nothing.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+
+from copytrade_core.model.read_at import ReadAt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +38,7 @@ class SessionFacts:
     alerts: tuple[str, ...]
     unknown: tuple[str, ...]
     close_delay_s: float
+    read_at: ReadAt | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +58,7 @@ class ParityFacts:
     residual_bps_max: float | None
     difference_bps_mean: float | None
     missed: tuple[str, ...]
+    read_at: ReadAt | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +74,7 @@ class ShadowFacts:
     orders_count: int
     invalid: tuple[str, ...]
     probe_faults: tuple[str, ...]
+    read_at: ReadAt | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,12 +94,16 @@ class IncidentFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CanaryFacts:
-    """Everything known of one lead's canaries, and of which policy, code and venue they must be to count."""
+    """Everything known of one lead's canaries, and of which policy, code and venue they must be to count.
+
+    `read_at` is where the settings point today, the venue of shadow sessions included.
+    """
 
     lead_id: str
     venue: str
     policy_digest: str
     code_version: str
+    read_at: ReadAt
     sessions: tuple[SessionFacts, ...]
     parities: tuple[ParityFacts, ...]
     shadows: tuple[ShadowFacts, ...]

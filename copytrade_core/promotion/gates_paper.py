@@ -1,7 +1,7 @@
 """Gates about canaries: paper_canary_clean, backtest_paper_parity, shadow_clean and monitor_clean.
 
-How sessions run belongs to `session`. Only what polled while things happened, of exactly this policy and code and young
-enough, counts: the rest is named and inconclusive, whatever it shows.
+How sessions run belongs to `session`. Only what polled while things happened, of exactly this policy and code, read
+where the settings point today and young enough, counts: the rest is named and inconclusive, whatever it shows.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from copytrade_core.model.bar import PriceOrigin
+from copytrade_core.model.read_at import ReadAt
 from copytrade_core.promotion.contract import Contract
 from copytrade_core.promotion.criteria import Judge
 from copytrade_core.promotion.facts_canary import CanaryFacts, ParityFacts, SessionFacts, ShadowFacts
@@ -55,7 +56,7 @@ def paper_canary_clean(facts: CanaryFacts, contract: Contract, *, now: datetime)
         "alerts_count_max": tuple(f"{one.key}: {what}" for one in kept for what in one.alerts),
     }
     slowest = max((one.close_delay_s for one in kept), default=None)
-    absent = _why_none(facts.sessions, kept, "paper session")
+    absent = _why_none(facts, facts.sessions, kept, "paper session")
     return result_of(
         gate,
         [
@@ -89,7 +90,7 @@ def backtest_paper_parity(facts: CanaryFacts, contract: Contract, *, now: dateti
     judge, again = Judge(gate=gate, contract=contract, origin=PriceOrigin.RECORDED), paper_command(facts)
     kept = [one for one in _counting(judge, "parity_age_s_max", facts, facts.parities, now) if one.compared_count]
     count = sum(one.compared_count for one in kept)
-    absent = _why_none(facts.parities, kept, "comparison with intents")
+    absent = _why_none(facts, facts.parities, kept, "comparison with intents")
     residuals = [one.residual_bps_max for one in kept if one.residual_bps_max is not None]
     means = [(one.difference_bps_mean, one.compared_count) for one in kept if one.difference_bps_mean is not None]
     mean = sum(value * weight for value, weight in means) / sum(weight for _, weight in means) if means else None
@@ -122,7 +123,7 @@ def shadow_clean(facts: CanaryFacts, contract: Contract, *, now: datetime) -> Ga
     gate = Gate.SHADOW_CLEAN
     judge, again = Judge(gate=gate, contract=contract, origin=PriceOrigin.RECORDED), shadow_command(facts)
     kept = [one for one in _counting(judge, "shadow_age_s_max", facts, facts.shadows, now) if one.venue == facts.venue]
-    absent = _why_none(facts.shadows, kept, f"shadow session at {facts.venue}")
+    absent = _why_none(facts, facts.shadows, kept, f"shadow session at {facts.venue}")
     invalid = tuple(f"{one.key}: {what}" for one in kept for what in one.invalid)
     probes = tuple(f"{one.key}: {what}" for one in kept for what in one.probe_faults)
     orders = float(sum(one.orders_count for one in kept)) if kept else None
@@ -172,13 +173,14 @@ def monitor_command(facts: CanaryFacts) -> str:
 
 
 def _counting(judge: Judge, limit: str, facts: CanaryFacts, found: Sequence[Evidence], now: datetime) -> list[Evidence]:
-    """What counts: observed, of this policy, by this code, and young enough."""
+    """What counts: observed, of this policy, by this code, read where the settings point, and young enough."""
     age_s_max = float(judge.contract.threshold(judge.gate, limit).value)
     return [
         one
         for one in found
         if one.is_observed
         and (one.policy_digest, one.code_version) == (facts.policy_digest, facts.code_version)
+        and one.read_at == _today(facts, one)
         and (now - _made_at(one)).total_seconds() <= age_s_max
     ]
 
@@ -187,10 +189,22 @@ def _made_at(one: SessionFacts | ParityFacts | ShadowFacts) -> datetime:
     return one.ended_at if isinstance(one, SessionFacts) else one.made_at
 
 
-def _why_none(found: Sequence[object], kept: Sequence[object], what: str) -> str:
+def _today(facts: CanaryFacts, one: SessionFacts | ParityFacts | ShadowFacts) -> ReadAt:
+    """Where it must have been read to count: only a shadow session reads the venue."""
+    return facts.read_at if isinstance(one, ShadowFacts) else replace(facts.read_at, venue=None)
+
+
+def _why_none(facts: CanaryFacts, found: Sequence[Evidence], kept: Sequence[Evidence], what: str) -> str:
     if kept or not found:
         return f"there was no {what}"
-    return f"none of {len(found)} is a {what} that counts: observed, of this policy and code, and not expired"
+    counts = "observed, of this policy and code, read where the settings point, and not expired"
+    elsewhere = {
+        "at no address that it tells" if one.read_at is None else one.read_at.against(_today(facts, one))
+        for one in found
+        if one.is_observed and one.read_at != _today(facts, one)
+    }
+    named = f" (read: {'; '.join(sorted(elsewhere)[:NAMED_MAX])})" if elsewhere else ""
+    return f"none of {len(found)} is a {what} that counts: {counts}{named}"
 
 
 def _none_of(judge: Judge, name: str, found: tuple[str, ...] | None, absent: str, again: str) -> Criterion:

@@ -17,6 +17,7 @@ import pytest
 from dagster._core.definitions.partitions.context import partition_loading_context
 
 from copytrade_core.edges.market_store import store_bars
+from copytrade_core.edges.session_addresses import addresses_of
 from copytrade_core.edges.settings import load_settings
 from copytrade_core.edges.stages.canary_due import due_comparisons
 from copytrade_core.edges.stages.canary_gates import canary_gate
@@ -31,6 +32,7 @@ from copytrade_core.edges.standins.binance import USUAL_PLAN, StandinConfig, run
 from copytrade_core.edges.standins.lead_records import records_from_directory
 from copytrade_core.model.bar import BarSeries, PriceOrigin
 from copytrade_core.model.instrument import Market
+from copytrade_core.model.read_at import ReadAt
 from copytrade_core.promotion.gate_result import Gate, GateVerdict
 from copytrade_dagster.automation_sessions import paper_canary_sensor, paper_parity_sensor, session_ended
 from copytrade_dagster.definitions import defs
@@ -60,6 +62,7 @@ class Chain:
     root: Path
     day: str
     seen: dict[str, Any]
+    read_at: ReadAt
 
 
 def flat_bars(instrument: Any, now_ms: int) -> BarSeries:
@@ -175,7 +178,7 @@ def walked(root: Path, instance: dg.DagsterInstance, patch: pytest.MonkeyPatch) 
     seen["parity"] = launch("compare_canary", again, instance)
     seen["due_after"] = requests_of(paper_parity_sensor, instance)
     seen["gathered"] = gathered(seen["parity"], instance)
-    return {"day": day, "seen": seen}
+    return {"day": day, "seen": seen, "read_at": addresses_of(load_settings(), with_venue=False)}
 
 
 def gathered(run: dg.ExecuteInProcessResult, instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
@@ -202,7 +205,8 @@ def watched_session(
     )
     with running_standin(config) as standin, patch.context() as near:
         for host in ("SOURCE", "MARKET"):
-            near.setenv(f"COPYTRADE_{host}__BASE_URL", standin.base_url)
+            # For the rest of the line: what was read at a stand-in counts only while the settings name it.
+            patch.setenv(f"COPYTRADE_{host}__BASE_URL", standin.base_url)
             near.setenv(f"COPYTRADE_{host}__REQUEST_INTERVAL_S", "0")
         near.setenv("COPYTRADE_CANARY__POLL_EVERY_S", "0.4")
         near.setenv("COPYTRADE_CANARY__PRICE_EVERY_S", "0.3")
@@ -220,6 +224,8 @@ def place(chain: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     shutil.copytree(chain.root, tmp_path / "project")
     config = tmp_path / "project" / "settings" / "copytrade.toml"
     monkeypatch.setenv("COPYTRADE_CONFIG", str(config))
+    monkeypatch.setenv("COPYTRADE_SOURCE__BASE_URL", chain.read_at.source)
+    monkeypatch.setenv("COPYTRADE_MARKET__BASE_URL", chain.read_at.market)
     return open_workplace(load_settings(file=config))
 
 
@@ -255,6 +261,8 @@ def test_before_the_history_and_bars_came_nothing_was_compared_and_the_gate_said
         ("policy", "counts: observed, of this policy and code"),
         ("money", "counts: observed, of this policy and code"),
         ("code", "counts: observed, of this policy and code"),
+        ("source", "not https://www.binance.com"),
+        ("market", "not https://fapi.binance.com"),
         ("age", "not expired"),
     ],
 )
@@ -265,6 +273,10 @@ def test_the_same_evidence_is_inconclusive_for_anything_else(place, gate, change
             _ = settings.policies[settings.main_policy].write_text(SHORT.replace("ttl_s = 2", "ttl_s = 4"))
         case "money":
             place = replace(place, settings=load_settings(overrides={"canary.daily_loss_usdt_max": "6"}))
+        case "source":
+            place = replace(place, settings=load_settings(overrides={"source.base_url": "https://www.binance.com"}))
+        case "market":
+            place = replace(place, settings=load_settings(overrides={"market.base_url": "https://fapi.binance.com"}))
         case "code":
             place = replace(place, code_version="another")
         case _:

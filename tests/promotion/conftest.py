@@ -1,7 +1,7 @@
 """Hand-made facts: one candidate that passes everything, and what a test changes about it."""
 
 import tomllib
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -12,6 +12,7 @@ from copytrade_core.model.bar import PriceOrigin
 from copytrade_core.model.fill import FillModel
 from copytrade_core.model.measure import Measures
 from copytrade_core.model.overfitting import OverfittingFigures
+from copytrade_core.model.read_at import ReadAt
 from copytrade_core.promotion.contract import Contract, contract_from_mapping
 from copytrade_core.promotion.facts import (
     AssumptionFacts,
@@ -32,6 +33,7 @@ PAGE_AT = datetime(2026, 5, 19, tzinfo=UTC)
 NOW = datetime(2026, 5, 19, 1, tzinfo=UTC)
 LEAD = "4751838302089254401"
 POLICY, DATA, CODE, VENUE = "a" * 64, "d" * 64, "0.1.0+0123456789abcdef", "e" * 64
+READ_AT = ReadAt(source="https://lead.example", market="https://market.example", venue="the venue itself")
 GOOD = {
     "trades_count": 120,
     "longs_count": 60,
@@ -54,6 +56,7 @@ GOOD = {
 class Candidates:
     now = NOW
     policy, data, code = POLICY, DATA, CODE
+    read_at = READ_AT
     page_at = PAGE_AT
 
     @staticmethod
@@ -198,6 +201,7 @@ class Candidates:
             "alerts": (),
             "unknown": (),
             "close_delay_s": 2.5,
+            "read_at": replace(READ_AT, venue=None),
         }
         return SessionFacts(**{**values, **changes})  # pyright: ignore[reportArgumentType]
 
@@ -213,6 +217,7 @@ class Candidates:
             "residual_bps_max": 0.2,
             "difference_bps_mean": 1.5,
             "missed": (),
+            "read_at": replace(READ_AT, venue=None),
         }
         return ParityFacts(**{**values, **changes})  # pyright: ignore[reportArgumentType]
 
@@ -228,6 +233,7 @@ class Candidates:
             "orders_count": 14,
             "invalid": (),
             "probe_faults": (),
+            "read_at": READ_AT,
         }
         return ShadowFacts(**{**values, **changes})  # pyright: ignore[reportArgumentType]
 
@@ -249,6 +255,7 @@ class Candidates:
             "venue": "bingx",
             "policy_digest": POLICY,
             "code_version": CODE,
+            "read_at": READ_AT,
             "sessions": tuple(Candidates.session(number) for number in range(7)),
             "parities": (Candidates.parity(),),
             "shadows": (Candidates.shadow(),),

@@ -1,5 +1,6 @@
 """Gates about canaries: only what was watched while it happened, of exactly this policy and code, says anything."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -59,6 +60,31 @@ def test_archived_reconstructed_and_foreign_sessions_never_count_whatever_they_s
     assert result(candidates, PARITY, parities=(parity,)).verdict is INCONCLUSIVE
     shadow = candidates.shadow(**change, **({"invalid": ("q",)} if broken else {}))
     assert result(candidates, SHADOW, shadows=(shadow,)).verdict is INCONCLUSIVE
+
+
+@pytest.mark.parametrize("name", ["source", "market", "venue"])
+def test_what_was_rehearsed_at_a_stand_in_counts_while_the_settings_name_it_and_no_longer(candidates, name):
+    standin = replace(candidates.read_at, **{name: "http://127.0.0.1:8080"})
+    rehearsed = {
+        "sessions": sessions(candidates, read_at=replace(standin, venue=None)),
+        "parities": (candidates.parity(read_at=replace(standin, venue=None)),),
+        "shadows": (candidates.shadow(read_at=standin),),
+    }
+    reads_it = (SHADOW,) if name == "venue" else (CANARY, PARITY, SHADOW)
+    for gate in reads_it:
+        assert result(candidates, gate, read_at=standin, **rehearsed).verdict is PASS
+        today = result(candidates, gate, **rehearsed)
+        assert today.verdict is INCONCLUSIVE
+        said = f"(read: {name} http://127.0.0.1:8080, not {getattr(candidates.read_at, name)})"
+        assert said in today.deciding.reason
+
+
+def test_evidence_of_which_nobody_knows_where_it_was_read_does_not_count(candidates):
+    found = result(candidates, CANARY, sessions=sessions(candidates, read_at=None))
+    assert found.verdict is INCONCLUSIVE
+    assert "(read: at no address that it tells)" in found.deciding.reason
+    assert result(candidates, PARITY, parities=(candidates.parity(read_at=None),)).verdict is INCONCLUSIVE
+    assert result(candidates, SHADOW, shadows=(candidates.shadow(read_at=None),)).verdict is INCONCLUSIVE
 
 
 @pytest.mark.parametrize("invalid", [(), ("ct-1: below minimum",)])

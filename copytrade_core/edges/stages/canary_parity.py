@@ -121,4 +121,5 @@ def _facts(
         missed=tuple(
             f"{row.pair.key.kind} {row.pair.key.leg} of {row.pair.key.episode_id}" for row in rows if row.is_missed
         ),
+        read_at=record.read_at,
     )

@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from copytrade_core.edges.intervals import epoch_ms
 from copytrade_core.edges.runtime_stamp import RuntimeStamp
 from copytrade_core.edges.secret_text import FILE, secret_text
+from copytrade_core.edges.session_addresses import THE_VENUE
 from copytrade_core.edges.session_evidence import read_session
 from copytrade_core.edges.shadow_orders import ShadowFindings, rights, shadow_findings
 from copytrade_core.edges.stages.canary import free_folder
@@ -101,7 +102,7 @@ def _opened(place: Workplace, venue: Venue) -> ShadowVenue:
 
 def _address(place: Workplace) -> str:
     """Where the venue is read: a stand-in shows the machinery, only the venue itself its real rules."""
-    return place.settings.shadow.base_url or "the venue itself"
+    return place.settings.shadow.base_url or THE_VENUE
 
 
 def _secret(variable: str, venue: Venue) -> SecretStr:
@@ -211,6 +212,7 @@ def _document(
         orders_count=found.orders_count,
         invalid=found.invalid,
         probe_faults=found.faults,
+        read_at=record.read_at,
     )
     return {
         FACTS: msgspec.to_builtins(facts),

@@ -5,14 +5,16 @@ Nothing is started here: the orchestrator asks, and remembers what it was told.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
+from copytrade_core.edges.session_addresses import addresses_in, addresses_of, elsewhere
 from copytrade_core.edges.stages.canary_place import live_folder, standing_of
 from copytrade_core.edges.stages.canary_plan import canary_policy_digest
 from copytrade_core.edges.stages.promotion import gate_results
 from copytrade_core.edges.stages.workplace import Workplace
 from copytrade_core.model.digest import digest_of
-from copytrade_core.model.errors import NotStored
+from copytrade_core.model.errors import NotStored, StoreFault
 from copytrade_core.promotion.contract import Step
 from copytrade_core.promotion.gate_result import GateVerdict
 
@@ -65,7 +67,16 @@ def next_session(place: Workplace, lead_id: str) -> Start | NotNow:
             why=f"what is in {standing.folder} is of another policy, money or caps and cannot go on; "
             "let it end, then move the folder away: another canary begins"
         )
-    digest = digest_of({"episodes": episodes.digest, "day": day, "policy": policy})
+    read_at = addresses_of(place.settings, with_venue=False)
+    where: str | None = None
+    with suppress(StoreFault):  # A journal that cannot be read stops the session, which says so.
+        where = elsewhere(addresses_in(standing.folder), read_at)
+    if where is not None:
+        return NotNow(
+            why=f"what is in {standing.folder} read {where}; "
+            "point the settings back, or move the folder away: another canary begins"
+        )
+    digest = digest_of({"episodes": episodes.digest, "day": day, "policy": policy, "read_at": read_at})
     return Start(key=f"{lead_id}:{digest[:DIGEST_SHOWN]}", day=day)
 
 

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import msgspec
 
+from copytrade_core.edges.session_addresses import addresses_of
 from copytrade_core.edges.stages.data_checks import DataCheck
 from copytrade_core.edges.stages.workplace import SCHEMA_VERSION, StageOutcome, Workplace, parents
 from copytrade_core.evidence.session_checks import CHECKS, check_session, close_delay_s
@@ -137,6 +138,7 @@ def session_facts(record: SessionRecord) -> SessionFacts:
         alerts=tuple(f"{alert.kind} {alert.subject}" for alert in alerts),
         unknown=record.unknown_orders,
         close_delay_s=close_delay_s(record),
+        read_at=record.read_at,
     )
 
 
@@ -189,6 +191,7 @@ def canary_facts(place: Workplace, lead_id: str, *, policy_digest: str) -> Canar
         venue=place.settings.preflight.venue,
         policy_digest=policy_digest,
         code_version=place.code_version,
+        read_at=addresses_of(place.settings, with_venue=True),
         sessions=found.sessions,
         parities=found.parities,
         shadows=tuple(_facts(place, SHADOW, key, ShadowFacts) for key in session_keys(place, SHADOW, lead_id)),

@@ -25,6 +25,7 @@ from copytrade_core.model.broker import Broker
 from copytrade_core.model.digest import canonical
 from copytrade_core.model.errors import NotStored
 from copytrade_core.model.instrument import Instrument
+from copytrade_core.model.read_at import ReadAt
 from copytrade_core.model.round_trip import Skipped
 from copytrade_core.model.venue import PositionMode
 from copytrade_core.session.archived_feed import ArchivedFeed, resumed_ms
@@ -131,6 +132,7 @@ def run_paper_session(
 class PaperDesk:
     """Where one paper session works: its plan, its runtime directory and its open journal.
 
+    `read_at` is where a live session reads, None for one that is told the archive.
     With a `shadow`, every order must pass that venue's form and is written to `shadow_orders.jsonl` before it fills on
     paper: a shadow session.
     """
@@ -141,6 +143,7 @@ class PaperDesk:
     facts: SessionFacts
     journal: SessionDb
     shadow: ShadowAt | None = None
+    read_at: ReadAt | None = None
 
     def run(
         self, feed: Feed, instruments: Mapping[str, Instrument], *, clock: WaitingClock, loop: LoopSettings
@@ -180,8 +183,12 @@ class PaperDesk:
         return session.run()
 
     def _say_what_is_in_force(self, files: RuntimeFiles) -> None:
-        """The plan, beside the files and in the journal, so that nobody has to guess later."""
-        in_force = {"plan": canonical(self.plan), "code_version": self.place.code_version}
+        """The plan and where it is read, beside the files and in the journal, so that nobody has to guess later."""
+        in_force = {
+            "plan": canonical(self.plan),
+            "code_version": self.place.code_version,
+            "read_at": canonical(self.read_at),
+        }
         files.params(in_force)
         self.journal.record_config(json.dumps(in_force, sort_keys=True), at_ms=self.facts.started_at_ms)
 

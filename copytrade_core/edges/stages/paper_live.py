@@ -18,6 +18,8 @@ from copytrade_core.edges.live_feed import LiveFeed
 from copytrade_core.edges.live_polling import LivePolling
 from copytrade_core.edges.live_quotes import LiveQuotes
 from copytrade_core.edges.live_watch import LiveWatch
+from copytrade_core.edges.page_origin import refuse_mixed
+from copytrade_core.edges.session_addresses import addresses_of, refuse_elsewhere
 from copytrade_core.edges.session_db import SessionDb
 from copytrade_core.edges.session_lease import SessionLease
 from copytrade_core.edges.stages.episodes import RULES
@@ -31,6 +33,7 @@ from copytrade_core.model.bar import BarSeries
 from copytrade_core.model.errors import BadConfig, BadInput, CopytradeError, NotStored, Where
 from copytrade_core.model.fill import FillModel
 from copytrade_core.model.instrument import Instrument, Market
+from copytrade_core.model.read_at import ReadAt
 from copytrade_core.model.source import ClosedPosition, Endpoint, LeadId
 from copytrade_core.session.loop import LoopSettings
 from copytrade_core.session.ports import WaitingClock
@@ -77,18 +80,15 @@ def run_live_paper_session(
     Raises:
         StoreFault: another process follows these leads with this strategy, or works in this folder.
         BadConfig: no market of the leads has trading rules.
-        BadInput: the folder is of another session, or the machine's clock went back.
+        BadInput: the folder is of another session or read elsewhere, the archive holds answers of another source, or
+            the machine's clock went back.
     """
-    plan = replace(
-        plan,
-        market_fill=FillModel.QUOTE_SNAPSHOT,
-        delay_ms=place.settings.canary.delay_ms,
-        status_every_ms=status_every_ms,
-    )
+    plan = _filled_at_quotes(place, plan, status_every_ms)
     clock = clock or WallClock()
     facts = in_shadow(_facts(plan, run_id, clock.now_ms(), deadline_s), shadow)
-    with _only_one(place, plan, facts.mode), opened_journal(folder, facts) as journal:
-        leads = tuple(LeadId(lead.lead_id) for lead in plan.leads)
+    leads = tuple(LeadId(lead.lead_id) for lead in plan.leads)
+    read_at = addresses_of(place.settings, with_venue=shadow is not None)
+    with _only_one(place, plan, facts.mode), _unmixed(place, leads, folder, read_at, facts) as journal:
         history = {lead: _history(place, lead) for lead in leads}
         runs = {lead: polled_events(place.archive, lead, history[lead], rules=RULES) for lead in leads}
         _refuse_the_future(runs, clock.now_ms())
@@ -105,7 +105,9 @@ def run_live_paper_session(
         feed = _feed(runs, polling, instruments, _recent_bars(place, market, instruments), journal, clock)
         polling.start()
         try:
-            desk = PaperDesk(place=place, plan=plan, folder=folder, facts=facts, journal=journal, shadow=shadow)
+            desk = PaperDesk(
+                place=place, plan=plan, folder=folder, facts=facts, journal=journal, shadow=shadow, read_at=read_at
+            )
             status = desk.run(feed, instruments, clock=clock, loop=LIVE_LOOP)
         finally:
             polling.close()
@@ -133,6 +135,25 @@ def _facts(plan: PaperPlan, run_id: str, now_ms: int, deadline_s: int | None) ->
         deadline_ms=midnight_ms if deadline_s is None else now_ms + deadline_s * 1000,
         is_reconstructed=False,
     )
+
+
+def _filled_at_quotes(place: Workplace, plan: PaperPlan, status_every_ms: int) -> PaperPlan:
+    return replace(
+        plan,
+        market_fill=FillModel.QUOTE_SNAPSHOT,
+        delay_ms=place.settings.canary.delay_ms,
+        status_every_ms=status_every_ms,
+    )
+
+
+def _unmixed(
+    place: Workplace, leads: Sequence[LeadId], folder: Path, read_at: ReadAt, facts: SessionFacts
+) -> SessionDb:
+    """The journal, once it is known that all that it would go on from was read where the settings point."""
+    for lead in leads:
+        refuse_mixed(place.archive, lead, read_at.source)
+    refuse_elsewhere(folder, read_at)
+    return opened_journal(folder, facts)
 
 
 @contextmanager
