@@ -91,7 +91,7 @@ class Runtime:
             "backoff": {"failures": 0, "until": None},
             "input_ages_s": {"source": 20.0, "mark": 1.0},
             "last_poll": {"ok": True, "at": iso(START_MS), "reading": "positions"},
-            "counters": {"orders": 0, "fills": 0, "refused": 0, "rejected": 0},
+            "counters": {"orders": 0, "fills": 0, "not_placed": 0, "rejected": 0},
             "alerts": [],
             "last_error": None,
             "versions": {"code": "0.1.0", "schema": 1},

@@ -109,7 +109,7 @@ def _to_look_at(status: StatusLines) -> Iterator[str]:
         "alert": len(status.alerts),
     }
     yield from (f"{count} {name}{'s' if count > 1 else ''}" for name, count in counts.items() if count)
-    if status.backoff.until is not None:
+    if status.backoff.until is not None and status.ended is None:
         yield "entries wait after failures"
     if not status.last_poll.ok:
         yield "the last poll failed"
@@ -214,7 +214,7 @@ def _positions(look: RuntimeLook, positions: list[PositionLine], whose: str, *, 
 
 
 def _doubts(look: RuntimeLook, status: StatusLines) -> Iterator[Text]:
-    words = {"orders": "sent", "fills": "filled", "refused": "refused", "rejected": "rejected"}
+    words = {"orders": "sent", "fills": "filled", "not_placed": "not placed"}
     so_far = ", ".join(f"{count} {words.get(name, name)}" for name, count in status.counters.items())
     yield Text(f"\norders  {status.working_orders} working, {len(status.unknown_orders)} unknown · so far {so_far}")
     for each in status.unknown_orders[:SHOWN]:
@@ -224,7 +224,7 @@ def _doubts(look: RuntimeLook, status: StatusLines) -> Iterator[Text]:
     backoff = status.backoff
     if backoff.until is not None or backoff.failures:
         until = "" if backoff.until is None else f", no entry until {shown_at(backoff.until)}"
-        yield Text(f"backoff  {backoff.failures} failures{until}", style="yellow")
+        yield Text(f"backoff  {backoff.failures} wishes to enter in a row came to nothing{until}", style="yellow")
     ages = " · ".join(
         f"{name} {'never seen' if age is None else lasting(age) + ' old'}" for name, age in status.input_ages_s.items()
     )

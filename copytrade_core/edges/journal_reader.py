@@ -6,10 +6,13 @@ What a row means is decided in `monitor`; the journal itself is `session_db`.
 from __future__ import annotations
 
 import sqlite3
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from copytrade_core.edges.runtime_files import SESSION_FILE
+import msgspec
+
+from copytrade_core.edges.runtime_files import PARAMS_FILE, SESSION_FILE
 from copytrade_core.edges.session_reader import reading
 from copytrade_core.model.errors import BadInput, StoreFault
 from copytrade_core.model.intent import IntentKind
@@ -29,6 +32,17 @@ from copytrade_core.monitor.facts import (
 )
 from copytrade_core.session.snapshot import decode_state
 
+
+class _Grid(msgspec.Struct, frozen=True):
+    market: str
+    tick_size: Decimal
+    step_size: Decimal
+
+
+class _Params(msgspec.Struct, frozen=True):
+    instruments: tuple[_Grid, ...]
+
+
 _CLOSES = "number, episode_id, entry_deviation_ratio, at_ms"
 _SLIPPAGES = "number, client_order_id, market, signed_bps, at_ms"
 
@@ -40,14 +54,23 @@ def read_journal(folder: Path) -> JournalFact | Unreadable | None:
         return None
     try:
         with reading(path) as connection:
-            return _fact(connection)
+            return _fact(connection, _grid(folder))
     except StoreFault as error:
         return Unreadable(what=error.what)
     except (BadInput, ValueError, TypeError) as error:
         return Unreadable(what=f"{SESSION_FILE} cannot be read: {error}")
 
 
-def _fact(connection: sqlite3.Connection) -> JournalFact:
+def _grid(folder: Path) -> dict[str, _Grid]:
+    """Tick and step of every market as the session wrote them; empty where that cannot be read: rules need no units."""
+    try:
+        params = msgspec.json.decode((folder / PARAMS_FILE).read_bytes(), type=_Params)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return {}
+    return {each.market: each for each in params.instruments}
+
+
+def _fact(connection: sqlite3.Connection, grid: dict[str, _Grid]) -> JournalFact:
     holdings, state_ms = _book(connection)
     closes = _rows(connection, "source_events", _CLOSES, "WHERE kind = 'closed' ORDER BY number")
     slippages = _rows(connection, "slippage_observations", _SLIPPAGES, "ORDER BY number")
@@ -60,7 +83,7 @@ def _fact(connection: sqlite3.Connection) -> JournalFact:
                 "SELECT number, client_order_id, at_ms FROM order_history WHERE state = 'rejected' ORDER BY number"
             )
         ),
-        fills=_fills(connection),
+        fills=_fills(connection, grid),
         alerts=tuple(
             AlertFact(number=number, kind=kind, subject=subject, what=what, at_ms=at_ms)
             for number, kind, subject, what, at_ms in connection.execute(
@@ -108,7 +131,7 @@ def _orders(connection: sqlite3.Connection) -> tuple[OrderFact, ...]:
     )
 
 
-def _fills(connection: sqlite3.Connection) -> tuple[FillFact, ...]:
+def _fills(connection: sqlite3.Connection, grid: dict[str, _Grid]) -> tuple[FillFact, ...]:
     columns = "number, client_order_id, kind, episode_id, market, side, price, quantity, at_ms"
     return tuple(
         FillFact(
@@ -120,10 +143,17 @@ def _fills(connection: sqlite3.Connection) -> tuple[FillFact, ...]:
             side=row[5],
             price=row[6],
             quantity=row[7],
+            said=_said(grid.get(row[4]), price=row[6], quantity=row[7]),
             at_ms=row[8],
         )
         for row in connection.execute(f"SELECT {columns} FROM fills ORDER BY number")  # noqa: S608
     )
+
+
+def _said(grid: _Grid | None, *, price: int, quantity: int) -> str:
+    if grid is None:
+        return f"{quantity} steps at {price} ticks"
+    return f"{quantity * grid.step_size:f} at {price * grid.tick_size:f}"
 
 
 def _book(connection: sqlite3.Connection) -> tuple[tuple[HoldingFact, ...], int | None]:

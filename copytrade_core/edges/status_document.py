@@ -49,7 +49,7 @@ def status_document(
         "day_result_usdt": money_text(status.day_result),
         "working_orders": status.working_orders,
         **_doubts(status),
-        "counters": {name: getattr(status.counters, name) for name in ("orders", "fills", "refused", "rejected")},
+        "counters": {name: getattr(status.counters, name) for name in ("orders", "fills", "not_placed", "rejected")},
         "last_error": status.last_error,
         "versions": {"code": code_version, "schema": SCHEMA_VERSION},
     }

@@ -136,7 +136,7 @@ class RejectFact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FillFact:
-    """One posted fill. `price` is in ticks, `quantity` in steps."""
+    """One posted fill. `price` is in ticks, `quantity` in steps; `said` is both for people, in the market's own units."""
 
     number: int
     client_order_id: str
@@ -146,6 +146,7 @@ class FillFact:
     side: str
     price: int
     quantity: int
+    said: str
     at_ms: int
 
 

@@ -193,8 +193,8 @@ def order_filled(facts: MonitorFacts, bounds: Thresholds) -> Judged:
             filled[each.client_order_id] = Finding(
                 rule=Rule.ORDER_FILLED,
                 subject=each.client_order_id,
-                what=f"{each.kind} {each.side} {each.market}",
-                numbers=(("quantity_steps", str(each.quantity)), ("price_ticks", str(each.price))),
+                what=f"{each.kind} {each.side} {each.market}: {each.said}",
+                numbers=(),
             )
     return tuple(filled.values())
 

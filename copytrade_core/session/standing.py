@@ -158,6 +158,6 @@ def _counters(runner: Runner) -> Counters:
     return Counters(
         orders=sum(row.sent_at_ms is not None for row in runner.rows.values()),
         fills=filled,
-        refused=states[OrderState.NOT_PLACED],
+        not_placed=states[OrderState.NOT_PLACED],
         rejected=states[OrderState.REJECTED],
     )

@@ -153,11 +153,11 @@ class PollNow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counters:
-    """What the session has done since its first start."""
+    """What the session has done since its first start; `not_placed` orders are known never to have reached the account."""
 
     orders: int
     fills: int
-    refused: int
+    not_placed: int
     rejected: int
 
 

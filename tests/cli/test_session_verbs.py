@@ -76,7 +76,7 @@ def test_everything_a_person_needs_is_on_the_screen_and_no_line_is_longer_than_i
         "BTC/USDT long",
         "unknown " + LONG,
         "timed out",
-        "backoff 3 failures",
+        "backoff 3 wishes",
         "source never seen",
         "alert slippage",
         "last error the mark is unknown",
