@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -31,7 +31,7 @@ def now_ms() -> int:
 @contextmanager
 def venue_beside(
     place: Workplace, venue: Venue, environ: pytest.MonkeyPatch, *, step: str | None = None, **changes: Any
-) -> Iterator[tuple[Workplace, VenueStandin]]:
+) -> Generator[tuple[Workplace, VenueStandin]]:
     """A venue's stand-in, the key to it, its certificate, and settings that name it: in the workplace, and in the
     environment for a process or a command line of its own."""
     rules = trading_rules(place, BTC)[0]

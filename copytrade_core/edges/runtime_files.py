@@ -259,7 +259,7 @@ def _telemetry(status: SessionStatus) -> Document:
         "seen_after_ms": status.last_poll.seen_after_ms,
         "orders": counters.orders,
         "fills": counters.fills,
-        "refused": counters.refused,
+        "not_placed": counters.not_placed,
         "rejected": counters.rejected,
         "controls": _set(status.controls),
         "last_error": status.last_error,

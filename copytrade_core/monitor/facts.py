@@ -136,7 +136,7 @@ class RejectFact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FillFact:
-    """One posted fill. `price` is in ticks, `quantity` in steps; `said` is both for people, in the market's own units."""
+    """One posted fill. `price` is in ticks, `quantity` in steps; `said` is both in the market's own units."""
 
     number: int
     client_order_id: str

@@ -153,7 +153,7 @@ class PollNow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counters:
-    """What the session has done since its first start; `not_placed` orders are known never to have reached the account."""
+    """What the session has done since its first start; `not_placed` orders never reached the account."""
 
     orders: int
     fills: int

@@ -106,6 +106,7 @@ def after(run: dg.ExecuteInProcessResult, instance: dg.DagsterInstance) -> list[
         .records[0]
         .event_log_entry.dagster_event
     )
+    assert event is not None
     with dg.build_run_status_sensor_context(
         sensor_name=session_ended.name, dagster_instance=instance, dagster_run=finished, dagster_event=event
     ) as context:

@@ -262,7 +262,11 @@ def ticks(instance: dg.DagsterInstance) -> list[Any]:
 def checks(instance: dg.DagsterInstance, run_id: str) -> dict[str, bool]:
     of_checks = dg.DagsterEventType.ASSET_CHECK_EVALUATION
     found = instance.get_records_for_run(run_id, of_type=of_checks).records
-    said = [record.event_log_entry.dagster_event.asset_check_evaluation_data for record in found]
+    said = [
+        event.asset_check_evaluation_data
+        for event in (record.event_log_entry.dagster_event for record in found)
+        if event is not None
+    ]
     return {one.check_name: one.passed for one in said}
 
 

@@ -187,7 +187,7 @@ def test_a_run_says_whose_it_is_ends_by_its_deadline_and_never_becomes_one_of_a_
     (request,) = asked(paper_canary_sensor, place, instance).run_requests
     assert request.tags["lead"] == project.lead
     assert request.tags["strategy"] == "short"
-    assert paper_canary.tags["step"] == "session"
+    assert (paper_canary.tags or {})["step"] == "session"
     assert int(request.tags[MAX_RUNTIME_SECONDS_TAG]) == place.settings.canary.deadline_s + SLACK_S
     assert request.run_config == {"ops": {"paper_session": {"config": {"live": True}}}}
 
@@ -211,21 +211,25 @@ def begun(run):
     return dg.DagsterEvent(event_type_value=dg.DagsterEventType.RUN_START.value, job_name=run.job_name)
 
 
-def followed(sensor, instance, run, event_type):
+def followed(sensor, instance, run, event_type) -> list[Any]:
     """What a sensor on runs asks for after a run."""
     event = dg.DagsterEvent(event_type_value=event_type.value, job_name=run.job_name, message="it fell over")
     context = dg.build_run_status_sensor_context(
         sensor_name=sensor.name, dagster_instance=instance, dagster_run=run, dagster_event=event
     )
     asked_for = sensor(context.for_run_failure() if sensor is session_failed else context)
-    return asked_for.run_requests if isinstance(asked_for, dg.SensorResult) else [asked_for]
+    return list(asked_for.run_requests or ()) if isinstance(asked_for, dg.SensorResult) else [asked_for]
 
 
 def told_of(project, instance, request):
     """Rules and sessions of the incidents that a monitor's run leaves."""
     job = defs.resolve_job_def(request.job_name)
-    asked_for = {"partition_key": request.partition_key, "run_config": request.run_config, "raise_on_error": False}
-    _ = job.execute_in_process(instance=instance, **asked_for)
+    _ = job.execute_in_process(
+        instance=instance,
+        partition_key=request.partition_key,
+        run_config=request.run_config,
+        raise_on_error=False,
+    )
     stored = project.place().lake.document_as("monitor_incidents", project.lead, dict[str, Any])
     return [(one["incident"].rpartition("-")[0], one["session"]) for one in stored["incidents"]]
 

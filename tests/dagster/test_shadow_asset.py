@@ -52,4 +52,6 @@ def test_without_a_key_the_run_says_what_to_set(project, instance, derived, monk
         assert standin.control.ledger().calls == {}
     assert not failed.success
     events = [event for event in failed.all_events if event.is_step_failure]
-    assert f"{KEY}_FILE" in events[0].step_failure_data.user_failure_data.description
+    told = events[0].step_failure_data.user_failure_data
+    assert told is not None
+    assert f"{KEY}_FILE" in str(told.description)

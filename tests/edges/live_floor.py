@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -158,7 +158,7 @@ def row(
 
 
 @contextmanager
-def live(tmp_path: Path, project_root: Path, *leads: list[tuple[float, float, dict[str, Any]]]) -> Iterator[Live]:
+def live(tmp_path: Path, project_root: Path, *leads: list[tuple[float, float, dict[str, Any]]]) -> Generator[Live]:
     """The lead's positions, polled once at second 0, which is now; later seconds lie a little in the future."""
     zero_ms = now_ms()
     settings = tmp_path / "settings"
@@ -168,7 +168,7 @@ def live(tmp_path: Path, project_root: Path, *leads: list[tuple[float, float, di
     config.write_text(offline_settings(config.read_text(), "follow"))
     names = tuple(str(int(LEAD) + number) for number in range(len(leads)))
     for name, rows in zip(names, leads, strict=True):
-        made = [
+        made: list[dict[str, object]] = [
             {**one, "id": at, "opened": at, "closed": end, "updateTime": end}
             for opened, closed, one in rows
             for at, end in [(zero_ms + round(opened * 1000), zero_ms + round(closed * 1000))]

@@ -51,8 +51,8 @@ def test_a_position_is_followed_once_through_growth_absence_and_return(tmp_path,
 
 
 def test_a_close_that_matches_no_history_row_stays_missing_with_its_reason(tmp_path, project_root):
-    half = {"status": "Partially Closed"}
-    with live(tmp_path, project_root, [OLD, SEEDED, row(10, 40, **half)]) as lead:
+    half = row(10, 40, status="Partially Closed")
+    with live(tmp_path, project_root, [OLD, SEEDED, half]) as lead:
         lead.start()
         lead.until(lambda: lead.lead().get("ok"), "a first poll")
         lead.at(15)

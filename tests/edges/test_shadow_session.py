@@ -112,14 +112,14 @@ def test_a_shadow_session_does_what_paper_does_and_the_venue_hears_of_nothing(pl
 
 def _same_trades(place: Workplace, root: Path) -> None:
     """Both journals, compared intent by intent; an account's alias is in the ids, a venue's name is not."""
-    rules = {BTC: trading_rules(place, BTC)[0]}
+    rules = {str(BTC): trading_rules(place, BTC)[0]}
     paths = {}
     for path in (TradePath.PAPER, TradePath.SHADOW):
         journal = root / path.value / SESSION_FILE
         owner = owner_of(journal)
         assert owner is not None
         paths[path] = session_trades(journal, path, who=owner, record=MarketRecord(instruments=rules, bars={}))
-    table = compare_paths(paths[TradePath.PAPER], paths[TradePath.SHADOW], {**rules})
+    table = compare_paths(paths[TradePath.PAPER], paths[TradePath.SHADOW], rules)
     assert (table.total, table.residual, table.missed) == (0, 0, ())
 
 

@@ -290,7 +290,7 @@ def test_a_later_replay_differs_by_what_its_delay_cost() -> None:
     # Between seeing and filling the market moves by the same ten ticks, earlier and later.
     assert abs(opening.bps(opening.causes[Cause.OBSERVATION_DELAY]) - 2) < Fraction(1, 100)
     assert abs(opening.bps(opening.causes[Cause.DECISION])) < Fraction(1, 1000)
-    shown = parity_rows(table, RULES)
+    shown = parity_rows([table], RULES)
     assert [row["kind"] for row in shown] == ["open", "close"]
     assert all(row["explains"] for row in shown)
 
@@ -368,4 +368,4 @@ def test_fills_of_one_order_are_one_trade_and_orders_of_one_leg_are_counted() ->
 def test_every_cause_is_shown(cause: Cause) -> None:
     table = parity_table(TradePath.REPLAY, TradePath.PAPER, [pair(trade(), trade(100_010))])
     assert f"{cause.value}_bps" in parity_summary(table)
-    assert f"{cause.value}_bps" in parity_rows(table, RULES)[0]
+    assert f"{cause.value}_bps" in parity_rows([table], RULES)[0]

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from copytrade_core.model.side import Side
 from copytrade_core.model.units import Ppm
 from copytrade_core.model.verdict import RefusalReason
+from copytrade_core.session.ports import Journal, Journalled, JournalStep
 from copytrade_core.session.status import Ended
 from copytrade_core.strategies.leads import MARKET_NOT_FOLLOWED, LeadPlan, lead_of
 from tests.paper_floor import WIDE, Paper, by_episode
@@ -146,16 +147,16 @@ class Killed(Exception):
     """The process is gone at this write."""
 
 
-class DiesAt:
+class DiesAt(Journal):
     """A journal whose process ends before, or right after, its so many-th commit."""
 
     def __init__(self, journal, commits: int, *, after: bool) -> None:
         self._journal, self._left, self._after = journal, commits, after
 
-    def load(self):
+    def load(self) -> Journalled:
         return self._journal.load()
 
-    def commit(self, step):
+    def commit(self, step: JournalStep) -> None:
         self._left -= 1
         if self._left == 0 and not self._after:
             raise Killed
