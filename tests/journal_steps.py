@@ -68,6 +68,7 @@ def step(
     fill_ids: tuple[str, ...] = (),
     alerts: tuple[Alert, ...] = (),
     cursor: str | None = None,
+    needs_sync: bool = True,
 ) -> JournalStep:
     return JournalStep(
         at_ms=at_ms,
@@ -78,6 +79,7 @@ def step(
         alerts=alerts,
         heard=None,
         cursor=cursor,
+        needs_sync=needs_sync,
     )
 
 

@@ -97,10 +97,14 @@ def append_line(path: Path, line: bytes) -> None:
         StoreFault: not writable or disk full; what was there before is unchanged.
     """
     assert b"\n" not in line, "one line has no newline inside"
-    make_folder(path.parent)
     with store_faults(path, "append to"):
-        is_new = not path.exists()
-        handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+        is_new = False
+        try:
+            handle = os.open(path, os.O_RDWR | os.O_APPEND)
+        except FileNotFoundError:
+            make_folder(path.parent)
+            is_new = True
+            handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
         try:
             _append(handle, line)
         finally:

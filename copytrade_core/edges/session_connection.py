@@ -10,6 +10,8 @@ from copytrade_core.edges.session_schema import SchemaRefused, check_ours, migra
 
 BUSY_TIMEOUT_S = 5.0
 """A reader may hold the file for a moment; a second writer is kept out by the lease."""
+LOG_PAGES_MAX = 8_000
+"""At 4 KiB each: the log is emptied between steps; only one that has grown so long is emptied within a step."""
 
 
 def connect_in_memory(now_ms: int) -> sqlite3.Connection:
@@ -38,6 +40,7 @@ def connect_file(path: Path, now_ms: int) -> sqlite3.Connection:
         if mode != "wal":
             raise SchemaRefused(f"its file system allows no write-ahead log (journal mode {mode})")
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES_MAX}")
         migrate(connection, now_ms=now_ms)
         if is_new:
             sync_folder(path.parent)

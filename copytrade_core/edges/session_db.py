@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -25,9 +25,11 @@ from copytrade_core.edges.session_rows import (
     PUT_STATE,
     TRADED,
     UPDATE_ORDER,
+    Known,
     Values,
     alert_values,
     changed_order_values,
+    changed_rows,
     history_values,
     new_order_values,
     record_rows,
@@ -36,14 +38,12 @@ from copytrade_core.edges.session_rows import (
 from copytrade_core.edges.session_schema import SchemaRefused
 from copytrade_core.model.digest import digest_of
 from copytrade_core.model.errors import BadInput, StoreFault, Where
-from copytrade_core.model.order_row import OrderRow
 from copytrade_core.session.identity import SessionIdentity, same_session
 from copytrade_core.session.ports import Journal, Journalled, JournalStep
-from copytrade_core.session.snapshot import decode_row, encode_row
+from copytrade_core.session.snapshot import decode_row
 
 NEXT_STEP = "Check the folder's permissions and free space; what was committed before is unchanged"
 IN_MEMORY = Path(":memory:")
-Known = dict[str, tuple[OrderRow, bytes]]
 
 
 class SessionDb(Journal):
@@ -68,6 +68,7 @@ class SessionDb(Journal):
         self._pid = os.getpid()
         self._known: Known | None = None
         self._state: bytes | None = None
+        self._is_synced = True
         with self._faults("open"):
             self._connection = connect()
             try:
@@ -123,10 +124,10 @@ class SessionDb(Journal):
             self._make_up()
             known = self._rows()
             state = None if step.state == self._state else step.state
-            changed = _changed_rows(step.rows, known)
+            changed = changed_rows(step.rows, known)
             if not (changed or step.records or step.fill_ids or step.alerts or state or step.heard or step.cursor):
                 return
-            with self._transaction():
+            with self._transaction(needs_sync=step.needs_sync):
                 self._write(step, state, changed, known)
             known.update(changed)
             self._state = state or self._state
@@ -147,12 +148,16 @@ class SessionDb(Journal):
     def note(self, rows: Iterable[tuple[str, Values]]) -> None:
         """Keeps observations beside the journal, all or none: statements whose first value is the run.
 
+        It is called between steps, so what the log holds is moved to the tables here and no order waits for that.
+
         Raises:
             StoreFault: they cannot be written; nothing was changed.
         """
         with self._faults("write"), self._transaction():
             for statement, values in rows:
                 self._connection.execute(statement, (self._run, *values))
+        with self._faults("write"):
+            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def ask(self, query: str, values: Values = ()) -> list[tuple[Any, ...]]:
         """The rows of one SELECT.
@@ -175,6 +180,7 @@ class SessionDb(Journal):
             if self._lease is not None:
                 self._connection.close()
             self._connection = self._connect()
+            self._is_synced = True
 
     def close(self) -> None:
         """Closes the file and gives the lease back; closing twice is harmless."""
@@ -243,14 +249,21 @@ class SessionDb(Journal):
             (run,) = self._connection.execute("SELECT run FROM runs WHERE run_id = ?", (run_id,)).fetchone()
         return int(run)
 
+    def _sync_commits(self, *, needs_sync: bool) -> None:
+        """NORMAL writes a commit to the log and leaves its sync to the next one under FULL, which syncs all before."""
+        if self._is_synced != needs_sync:
+            self._connection.execute(f"PRAGMA synchronous = {'FULL' if needs_sync else 'NORMAL'}")
+            self._is_synced = needs_sync
+
     def _make_up(self) -> None:
         """A rollback that failed is made up for before anything is read or written."""
         if self._connection.in_transaction:
             self._forget()
 
     @contextmanager
-    def _transaction(self) -> Generator[None, None, None]:
+    def _transaction(self, *, needs_sync: bool = True) -> Generator[None, None, None]:
         self._make_up()
+        self._sync_commits(needs_sync=needs_sync)
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -279,22 +292,3 @@ class SessionDb(Journal):
             raise StoreFault(
                 f"Cannot {doing} the journal {self.path}: {error}", where=where, next_step=NEXT_STEP
             ) from error
-
-
-def _changed_rows(rows: tuple[OrderRow, ...], known: Mapping[str, tuple[OrderRow, bytes]]) -> Known:
-    """The rows that differ from what is committed; the last of several with one id.
-
-    Raises:
-        BadInput: a client order id that another intent has.
-    """
-    changed: Known = {}
-    for row in rows:
-        body, order_id = encode_row(row), row.order.client_order_id
-        before = known.get(order_id)
-        if before is not None and before[0].intent_digest != row.intent_digest:
-            raise BadInput(f"the client order id {order_id} names another intent", where=Where(field="client_order_id"))
-        if before is None or before[1] != body:
-            changed[order_id] = (row, body)
-        else:
-            changed.pop(order_id, None)
-    return changed

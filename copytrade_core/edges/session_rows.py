@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import assert_never
 
 import msgspec
@@ -10,6 +10,7 @@ import msgspec
 from copytrade_core.flow import Record
 from copytrade_core.model.alert import Alert
 from copytrade_core.model.book import WrittenOff
+from copytrade_core.model.errors import BadInput, Where
 from copytrade_core.model.event import FundingPaid
 from copytrade_core.model.fill import Fill
 from copytrade_core.model.instrument import Market
@@ -20,8 +21,11 @@ from copytrade_core.model.side import Side
 from copytrade_core.model.units import Steps
 from copytrade_core.model.verdict import Approved, Failing, Refused
 from copytrade_core.session.ports import Traded
+from copytrade_core.session.snapshot import encode_row
 
 Values = tuple[str | int | float | None, ...]
+Known = dict[str, tuple[OrderRow, bytes]]
+"""Order rows by client order id, each with its JSON."""
 
 INSERT_ORDER = """INSERT INTO orders (client_order_id, sequence, run, intent_digest, kind, episode_id, market, side,
     leg, buys, reduce_only, quantity, planned_at_ms, state, is_final, filled, sent_at_ms, deadline_ms, venue_order_id,
@@ -44,6 +48,25 @@ _INSERT_INTENT = """INSERT INTO intents (run, at_ms, kind, episode_id, market, s
 _INSERT_DECISION = """INSERT INTO decisions (run, at_ms, decision, episode_id, leg, reason, numbers, detail)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
 _INSERT_FUNDING = "INSERT INTO funding (run, at_ms, episode_id, market, cost, time_ms) VALUES (?, ?, ?, ?, ?, ?)"
+
+
+def changed_rows(rows: tuple[OrderRow, ...], known: Mapping[str, tuple[OrderRow, bytes]]) -> Known:
+    """The rows that differ from what is committed; the last of several with one id.
+
+    Raises:
+        BadInput: a client order id that another intent has.
+    """
+    changed: Known = {}
+    for row in rows:
+        body, order_id = encode_row(row), row.order.client_order_id
+        before = known.get(order_id)
+        if before is not None and before[0].intent_digest != row.intent_digest:
+            raise BadInput(f"the client order id {order_id} names another intent", where=Where(field="client_order_id"))
+        if before is None or before[1] != body:
+            changed[order_id] = (row, body)
+        else:
+            changed.pop(order_id, None)
+    return changed
 
 
 def new_order_values(row: OrderRow, body: str, *, sequence: int, run: int, at_ms: int) -> Values:

@@ -111,7 +111,7 @@ class Enquiry:
         if row.state.is_unresolved or row.venue_order_id is None:
             state = OrderState.SUBMITTED if row.state.is_unresolved else row.state
             row = replace(moved(row, state, "found"), venue_order_id=report.venue_order_id)
-            self._memory.keep(row)
+            self._learned(row)
         if report.filled > row.filled:
             self._post_fills(row.order.market)
             row = self._memory.row(row.order.client_order_id)
@@ -122,7 +122,11 @@ class Enquiry:
         if given_up:
             self._tell_ended(after)
         else:
-            self._memory.keep(after)
+            self._learned(after)
+
+    def _learned(self, row: OrderRow) -> None:
+        # What the session itself wants is no answer: it is synced like every wish.
+        self._memory.learned(row, can_ask_again=self._broker.absence_is_final and not row.cancel_wanted)
 
     def _tell_ended(self, row: OrderRow) -> None:
         """The venue ended an order, or the rest of one, that the flow still wanted."""

@@ -127,6 +127,7 @@ class SessionMemory:
                 alerts=(),
                 heard=event if isinstance(event, SourceEvent) else None,
                 cursor=cursor or None,
+                needs_sync=True,
             )
         )
         self.state = step.state
@@ -145,6 +146,10 @@ class SessionMemory:
         """Commit rows that changed without a word to the strategy."""
         self._commit(self._plain(rows=rows))
 
+    def learned(self, row: OrderRow, *, can_ask_again: bool) -> None:
+        """Commit a row that the account's answer changed; an account on the same disk will say it again."""
+        self._commit(replace(self._plain(rows=(row,)), needs_sync=not can_ask_again))
+
     def alert(self, kind: AlertKind, subject: str, what: str) -> None:
         """Raise an alert, once for each kind and subject."""
         if (kind, subject) in self._alerts:
@@ -162,6 +167,7 @@ class SessionMemory:
             alerts=alerts,
             heard=None,
             cursor=None,
+            needs_sync=True,
         )
 
     def _commit(self, step: JournalStep) -> None:

@@ -204,9 +204,12 @@ def _mapping_form(key_kind: object, value_kind: object) -> Form:
 
 def _pairs_form(key_form: Form, value_form: Form) -> Form:
     encode_key, encode_value = key_form.encode or _same, value_form.encode or _same
+    is_plain = key_form.encode is None and value_form.encode is None
 
     def encode(value: object) -> object:
         items = cast("Mapping[object, object]", value).items()
+        if is_plain:
+            return list(items)
         return [(encode_key(key), encode_value(item)) for key, item in items]
 
     def decode(plain: object, path: str) -> object:

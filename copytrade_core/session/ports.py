@@ -34,7 +34,8 @@ class JournalStep:
     `state` is the whole flow state after the step (`snapshot.encode_state`), None when it did not change; `rows` take
     the place of rows of the same client order id; `fill_ids` are venue trade ids posted in this step, each at most once
     for ever; `heard` is what a lead was seen to do, when that is what was told; `cursor` is how far the feed has been
-    told (None: unchanged).
+    told (None: unchanged). `needs_sync` is False where all of it can be asked again of an account on the same disk:
+    such a step survives `kill -9`, and power loss once a later one has been synced.
     """
 
     at_ms: int
@@ -45,6 +46,7 @@ class JournalStep:
     alerts: tuple[Alert, ...]
     heard: SourceEvent | None
     cursor: str | None
+    needs_sync: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +75,9 @@ class Journalled:
 
 
 class Journal(ABC):
-    """The session's memory: once `commit` has returned, a step survives `kill -9` and power loss; before, it never was.
+    """The session's memory: once `commit` has returned, a step survives `kill -9`; before, it never was.
+
+    A step that needs a sync survives power loss too, and all before it. Nothing is ever lost from between.
 
     Raises:
         StoreFault: it cannot be read or written; nothing was changed.

@@ -235,7 +235,8 @@ class Runner:
         match outcome:
             case Accepted(venue_order_id=venue_order_id):
                 accepted = moved(leaving, OrderState.SUBMITTED, "accepted")
-                self._memory.keep(replace(accepted, venue_order_id=venue_order_id))
+                known = replace(accepted, venue_order_id=venue_order_id)
+                self._memory.learned(known, can_ask_again=self._broker.absence_is_final)
             case DefiniteReject():
                 self._rejected(leaving, outcome)
             case Exists(code=code):

@@ -396,3 +396,33 @@ def test_another_session_may_not_write_into_this_one(tmp_path: Path) -> None:
     with opened(path) as journal:
         assert journal.load() == stored
         assert seen(journal, "SELECT run_id FROM runs") == [("run 1",)]
+
+
+def test_a_step_that_can_be_asked_again_waits_for_the_sync_of_the_next_and_is_read_by_others_at_once(
+    tmp_path: Path,
+) -> None:
+    with opened(tmp_path / "session.sqlite") as journal:
+        journal.commit(step(row(1), needs_sync=True))
+        assert seen(journal, "PRAGMA synchronous") == [(2,)]
+        journal.commit(step(row(1, OrderState.JOURNALLED), needs_sync=False))
+        assert seen(journal, "PRAGMA synchronous") == [(1,)]
+        # Another process sees what a killed one had committed.
+        with sqlite3.connect(journal.path) as other:
+            assert other.execute("SELECT state FROM orders").fetchall() == [("journalled",)]
+        journal.commit(step(row(2), needs_sync=True))
+        assert seen(journal, "PRAGMA synchronous") == [(2,)]
+        journal.commit(step(row(2, OrderState.JOURNALLED), needs_sync=False))
+        journal.note(())
+        assert seen(journal, "PRAGMA synchronous") == [(2,)]
+
+
+def test_notes_empty_the_log_so_that_steps_need_not(tmp_path: Path) -> None:
+    path = tmp_path / "session.sqlite"
+    with opened(path) as journal:
+        journal.note(())
+        before = path.stat().st_size
+        for number in range(30):
+            journal.commit(step(state=b'"' + bytes([65 + number]) * 400_000 + b'"'))
+        assert path.stat().st_size == before, "a step moved the log to the tables"
+        journal.note(())
+        assert path.stat().st_size > before

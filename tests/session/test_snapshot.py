@@ -80,7 +80,7 @@ def test_a_story_that_is_saved_and_restored_at_every_step_ends_as_the_one_that_w
     events = timeline(told.episodes, told.spec.delay_s, told.data)
     ends = []
     for kind in (_Run, Interrupted):
-        run = kind(told.policy, told.spec, told.data)
+        run = kind(told.policy, told.spec, told.data, None)
         try:
             run.drive(events)
         except BadInput as error:
@@ -116,7 +116,7 @@ def state() -> FlowState:
     """A state with orders, attempts and a ladder, from the middle of a story."""
     for seed in range(100):
         told = case(seed)
-        run = Kept(told.policy, told.spec, told.data)
+        run = Kept(told.policy, told.spec, told.data, None)
         try:
             run.drive(timeline(told.episodes, told.spec.delay_s, told.data))
         except BadInput:

@@ -14,6 +14,7 @@ from copytrade_core.edges.control_files import ControlFiles
 from copytrade_core.edges.hot_restart import read_hot_restart
 from copytrade_core.edges.intervals import epoch_ms
 from copytrade_core.edges.paper_account_file import PAPER_ACCOUNT_FILE, PaperAccountFile
+from copytrade_core.edges.quiet_heap import quiet_heap
 from copytrade_core.edges.runtime_files import SESSION_FILE, RuntimeFiles
 from copytrade_core.edges.session_db import SessionDb
 from copytrade_core.edges.session_observer import SessionObserver
@@ -180,7 +181,8 @@ class PaperDesk:
             ),
             through=lambda paper: self._shadowed(paper, instruments, files, feed, clock),
         )
-        return session.run()
+        with quiet_heap():
+            return session.run()
 
     def _say_what_is_in_force(self, files: RuntimeFiles) -> None:
         """The plan and where it is read, beside the files and in the journal, so that nobody has to guess later."""
