@@ -5,7 +5,8 @@ Run: python tests/bench/bench_paper.py
 
 from __future__ import annotations
 
-import sys
+import json
+import os
 import tempfile
 import time
 from dataclasses import replace
@@ -13,47 +14,71 @@ from pathlib import Path
 
 import numpy as np
 
-from copytrade_core.edges.archived_polls import polled_events
 from copytrade_core.edges.paper_account_file import PaperAccountFile
+from copytrade_core.edges.quiet_heap import quiet_heap
 from copytrade_core.edges.session_db import SessionDb
-from copytrade_core.edges.stages.episodes import RULES
+from copytrade_core.edges.stages.paper import run_paper_session
+from copytrade_core.edges.stages.paper_archive import Span
+from copytrade_core.edges.stages.paper_plan import replay_plan
+from copytrade_core.edges.stages.policies import load_policies
 from copytrade_core.model.fill import FillModel
 from copytrade_core.session.ears import Ears
 from copytrade_core.session.feed import FeedStep, QuoteSeen, SourceTold
 from copytrade_core.session.paper_broker import PaperBroker
 from copytrade_core.session.paper_log import MemoryLog
 from copytrade_core.session.runner import Runner
-from tests.edges.test_archived_polls import LEAD, MINUTE, START_MS, closed_btc
+from copytrade_core.strategies.leads import plain_lead
+from tests.bench.paper_year import year_project
 from tests.paper_floor import IDENTITY, Paper
-from tests.polled_lead import slots, write_polls
 from tests.session_floor import Panel, Watch
+from tests.small_lead import LEAD as YEAR_LEAD
 from tests.trading_floor import BTC, COSTS, FOLLOW, SPEC, Ohlc, closed, data, episode, opened, series
 
-POLLS_YEAR = 365 * 24 * 60
-HELD = [("BTCUSDT", "0.5", "90000")]
+COUNT = 200
 FLAT: Ohlc = (100_000, 100_000, 100_000, 100_000)
-CYCLE = 2880
-"""A position every two days, held for half of them; each page that shows it has another mark price."""
+LIMIT_MS = 5.0
+YEAR_LIMIT_S = 60.0
 
 
-def year_of_polls() -> None:
+def run() -> dict:
+    """The path to a fill on disk and in memory, a year of polls, the limits of both and how busy the machine was."""
+    busy = os.getloadavg()[0]
+    disk, memory = (seen_to_fill(COUNT, on_disk=on_disk) for on_disk in (True, False))
+    year = year_of_polls()
+    return {
+        "load_before": busy,
+        "seen_to_fill": {"synced to disk": disk, "in memory": memory},
+        "year": year,
+        "targets": {
+            "seen_to_fill_on_disk_wall_p99_ms": _target(disk["wall_p99_ms"], LIMIT_MS),
+            "seen_to_fill_on_disk_processor_p99_ms": _target(disk["processor_p99_ms"], LIMIT_MS),
+            "year_of_polls_s": _target(year["wall_s"], YEAR_LIMIT_S),
+        },
+    }
+
+
+def _target(measured: float, limit: float) -> str:
+    return f"target <= {limit:g}, measured {measured:.4g}, met {measured <= limit}"
+
+
+def year_of_polls() -> dict[str, float]:
+    """A whole paper session over a year of archived polls, with its journal and files, loading included."""
     with tempfile.TemporaryDirectory() as folder:
-        polls = []
-        history = []
-        for number in range(POLLS_YEAR):
-            is_held = number % CYCLE >= CYCLE // 2
-            polls.append((START_MS + number * MINUTE, slots(HELD if is_held else [], 90_000 + number / 100)))
-            if is_held and (number + 1) % CYCLE == 0:
-                opened_ms = START_MS + (number - CYCLE // 2 + 1) * MINUTE
-                history.append(closed_btc(opened_ms - 5_000, START_MS + number * MINUTE + 30_000))
-        archive = write_polls(Path(folder), LEAD, polls)
-        began = time.perf_counter()
-        cpu = time.process_time()
-        runs = polled_events(archive, LEAD, history, rules=RULES)
-        print(
-            f"{runs.polls_count} polls of a year, {len(runs.events)} events: {time.perf_counter() - began:.1f} s"
-            f" ({time.process_time() - cpu:.1f} s of processor)"
-        )
+        place = year_project(Path(folder))
+        name, policy = next(iter(load_policies(place.settings).items()))
+        plan = replay_plan(place.settings, name, policy, plain_lead(YEAR_LEAD))
+        began, cpu = time.perf_counter(), time.process_time()
+        ever = Span(from_at=None, until_at=None)
+        done = run_paper_session(place, plan, ever, folder=Path(folder) / "run", run_id="year")
+        assert done.is_evidence
+        assert done.status.counters.fills > 300
+        return {
+            "wall_s": time.perf_counter() - began,
+            "processor_s": time.process_time() - cpu,
+            "polls": done.polls_count,
+            "events": done.events_count,
+            "fills": done.status.counters.fills,
+        }
 
 
 class Now:
@@ -66,9 +91,9 @@ class Now:
         return self.at_ms
 
 
-def seen_to_fill(count: int, *, on_disk: bool) -> None:
-    """Source change seen -> decision -> journal -> paper order -> quote -> fill -> ledger."""
-    with tempfile.TemporaryDirectory() as folder:
+def seen_to_fill(count: int, *, on_disk: bool) -> dict[str, float]:
+    """Source change seen -> decision -> journal -> paper order -> quote -> fill -> ledger; without status files."""
+    with quiet_heap(), tempfile.TemporaryDirectory() as folder:
         market = data(series([FLAT] * 5))
         paper = Paper([opened(episode(7, None))], FOLLOW, SPEC, market)
         clock, watch = Now(), Watch()
@@ -106,16 +131,15 @@ def seen_to_fill(count: int, *, on_disk: bool) -> None:
         fills = sum(row.filled > 0 for row in runner.rows.values())
         assert fills == 2 * count
         journal.close()
-    where = "synced to disk" if on_disk else "in memory"
-    print(f"source change seen -> paper fill booked, {fills} fills, {where}: {_said(taken)}; processor {_said(busy)}")
-
-
-def _said(times_ms: list[float]) -> str:
-    p50, p99 = np.percentile(times_ms, [50, 99])
-    return f"p50 {p50:.2f} ms, p99 {p99:.2f} ms"
+    wall, processor = np.percentile(taken, [50, 99]), np.percentile(busy, [50, 99])
+    return {
+        "wall_p50_ms": float(wall[0]),
+        "wall_p99_ms": float(wall[1]),
+        "processor_p50_ms": float(processor[0]),
+        "processor_p99_ms": float(processor[1]),
+        "fills": fills,
+    }
 
 
 if __name__ == "__main__":
-    for on_disk in (False, True):
-        seen_to_fill(int(sys.argv[1]) if len(sys.argv) > 1 else 200, on_disk=on_disk)
-    year_of_polls()
+    print(json.dumps(run(), indent=1))

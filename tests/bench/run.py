@@ -24,6 +24,10 @@ PACKAGES = ("numpy", "numba", "polars", "msgspec", "pyarrow", "duckdb", "dagster
 ABOUT = ("measured_on", "machine")
 """Keys of performance.json that say where the numbers are from; every other key is a benchmark."""
 
+READING = """How to read it: `_s`, `_ms` and `_mb` are seconds, milliseconds and megabytes. `wall` is what a person
+waits, disk and other programs included; `processor` is what our own process worked. A `load_before` near the number of
+cores or above makes wall times worse than they are. A target that is not met is said so."""
+
 
 def benchmarks(root: Path) -> dict[str, Path]:
     """Key -> file of every benchmark below `tests/`.
@@ -85,6 +89,7 @@ def as_markdown(report: dict[str, Any]) -> str:
     """The report as a page."""
     said = ", ".join(f"{key} {value}" for key, value in report["machine"].items())
     lines = ["# Performance", "", f"Measured with `make bench` on {report['measured_on']}: {said}.", ""]
+    lines += [READING, ""]
     for key in [key for key in report if key not in ABOUT]:
         lines += [f"## {key}", "", "| | |", "|---|---|"]
         lines += [f"| {name} | {shown} |" for name, shown in _rows(report[key])] + [""]
