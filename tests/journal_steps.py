@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from copytrade_core.edges.session_db import SessionDb
+from copytrade_core.edges.runtime.session_db import SessionDb
 from copytrade_core.model.alert import Alert, AlertKind
 from copytrade_core.model.event import FundingPaid
 from copytrade_core.model.fill import Fill, FillModel

@@ -14,8 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from copytrade_core.edges.control_files import Control, set_control
-from copytrade_core.edges.session_lease import boot_id
+from copytrade_core.edges.runtime.control_files import Control, set_control
+from copytrade_core.edges.runtime.session_lease import boot_id
 from copytrade_core.edges.settings import load_settings
 from copytrade_core.edges.stages.paper_live import run_live_paper_session
 from copytrade_core.edges.stages.paper_plan import canary_plan

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from copytrade_core.edges.market_store import Provenance, store_bars
+from copytrade_core.edges.market.market_store import Provenance, store_bars
 from copytrade_core.edges.stages.instruments import market_rules
 from copytrade_core.edges.stages.workplace import Workplace
 from copytrade_core.model.bar import BarSeries, PriceOrigin

@@ -14,9 +14,9 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from copytrade_core.edges.control_files import Control, clear_control
-from copytrade_core.edges.session_controls import Asked, ask_for, owner_of
-from copytrade_core.edges.session_db import SessionDb
+from copytrade_core.edges.runtime.control_files import Control, clear_control
+from copytrade_core.edges.runtime.session_controls import Asked, ask_for, owner_of
+from copytrade_core.edges.runtime.session_db import SessionDb
 from copytrade_core.model.alert import AlertKind
 from copytrade_core.model.intent import IntentKind
 from copytrade_core.model.order_row import OrderState
@@ -29,7 +29,7 @@ DAY_MS = 86_400_000
 HOLDER = """
 import sys, time
 from pathlib import Path
-from copytrade_core.edges.session_lease import SessionLease
+from copytrade_core.edges.runtime.session_lease import SessionLease
 lease = SessionLease.take(Path(sys.argv[1]))
 print("held", flush=True)
 time.sleep(600)

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from copytrade_core.desk import fresh_state
-from copytrade_core.edges.monitor_pass import Monitor, MonitorPass
-from copytrade_core.edges.session_db import SessionDb
-from copytrade_core.edges.session_lease import boot_id
+from copytrade_core.edges.monitoring.monitor_pass import Monitor, MonitorPass
+from copytrade_core.edges.runtime.session_db import SessionDb
+from copytrade_core.edges.runtime.session_lease import boot_id
 from copytrade_core.edges.settings import Settings, load_settings
 from copytrade_core.model.alert import Alert, AlertKind
 from copytrade_core.model.book import Book

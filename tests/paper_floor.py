@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from copytrade_core.edges.session_db import SessionDb
+from copytrade_core.edges.runtime.session_db import SessionDb
 from copytrade_core.model.caps import Caps
 from copytrade_core.model.controls import CLEAR
 from copytrade_core.model.episode import Episode

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from copytrade_core.edges.page_archive import Observation, PageArchive
+from copytrade_core.edges.pages.page_archive import Observation, PageArchive
 from copytrade_core.model.source import Endpoint
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT")

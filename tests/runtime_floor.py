@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from copytrade_core.edges.runtime_files import SESSION_FILE, RuntimeFiles
-from copytrade_core.edges.session_db import SessionDb
-from copytrade_core.edges.session_observer import SessionObserver
+from copytrade_core.edges.runtime.runtime_files import SESSION_FILE, RuntimeFiles
+from copytrade_core.edges.runtime.session_db import SessionDb
+from copytrade_core.edges.runtime.session_observer import SessionObserver
 from copytrade_core.model.episode import EpisodeState
 from copytrade_core.session.feed import Feed, FeedItem, FeedReading, FeedStep, SourceTold
 from copytrade_core.session.standing import standing

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from typing_extensions import override
 
-from copytrade_core.edges.session_db import SessionDb
+from copytrade_core.edges.runtime.session_db import SessionDb
 from copytrade_core.model.broker import Broker
 from copytrade_core.model.caps import Caps
 from copytrade_core.model.controls import CLEAR, Controls

@@ -49,8 +49,8 @@ def import_bars(
 
     Example: copytrade bars import BTCUSDT_5m.csv.gz --market BTC/USDT:USDT --interval 5m
     """
-    from copytrade_core.edges.bars_parse import DataKind
-    from copytrade_core.edges.intervals import instant_of_text
+    from copytrade_core.edges.market.bars_parse import DataKind
+    from copytrade_core.edges.market.intervals import instant_of_text
     from copytrade_core.edges.stages.market_files import import_bars_file
 
     result = import_bars_file(
@@ -95,8 +95,8 @@ def status(json_output: JsonFlag = False) -> None:
 
 
 def _spans() -> list[tuple[object, ...]]:
-    from copytrade_core.edges.intervals import instant, interval_text
-    from copytrade_core.edges.market_store import stored_spans
+    from copytrade_core.edges.market.intervals import instant, interval_text
+    from copytrade_core.edges.market.market_store import stored_spans
 
     return [
         (

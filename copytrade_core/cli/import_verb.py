@@ -14,7 +14,7 @@ from copytrade_core.cli.workplace import workplace
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from copytrade_core.edges.page_import import ImportResult
+    from copytrade_core.edges.pages.page_import import ImportResult
 
 
 def add_to(app: typer.Typer) -> None:

@@ -50,7 +50,7 @@ def import_instruments(
 
     Example: copytrade instruments import exchangeInfo.json.gz --market BTC/USDT:USDT
     """
-    from copytrade_core.edges.intervals import instant_of_text
+    from copytrade_core.edges.market.intervals import instant_of_text
     from copytrade_core.edges.stages.market_files import RulesFile, import_instruments_file
 
     file = RulesFile(
@@ -64,7 +64,7 @@ def import_instruments(
 
 
 def _usdt(text: str) -> Decimal:
-    from copytrade_core.edges.bars_text import decimal_of
+    from copytrade_core.edges.market.bars_text import decimal_of
     from copytrade_core.model.errors import BadInput, Where
 
     number = decimal_of(text)

@@ -18,8 +18,8 @@ from copytrade_core.cli.waiting import wait
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from copytrade_core.edges.alerts import AlertChannel
-    from copytrade_core.edges.monitor_pass import Monitor, MonitorPass
+    from copytrade_core.edges.monitoring.alerts import AlertChannel
+    from copytrade_core.edges.monitoring.monitor_pass import Monitor, MonitorPass
     from copytrade_core.edges.settings import Settings
     from copytrade_core.monitor.incidents import Incident
 
@@ -74,16 +74,16 @@ def monitor(
 
 
 def _monitor(directory: Path, chosen: Settings, *, is_dry_run: bool) -> Monitor:
-    from copytrade_core.edges.alert_address import ALERT_URL, HEARTBEAT_URL
-    from copytrade_core.edges.monitor_pass import Monitor
+    from copytrade_core.edges.monitoring.alert_address import ALERT_URL, HEARTBEAT_URL
+    from copytrade_core.edges.monitoring.monitor_pass import Monitor
 
     alerts, heartbeats = _channel(chosen, ALERT_URL), _channel(chosen, HEARTBEAT_URL)
     return Monitor(directory, chosen, alerts=alerts, heartbeats=heartbeats, is_dry_run=is_dry_run)
 
 
 def _channel(chosen: Settings, variable: str) -> AlertChannel | None:
-    from copytrade_core.edges.alert_address import address
-    from copytrade_core.edges.alerts import AlertChannel
+    from copytrade_core.edges.monitoring.alert_address import address
+    from copytrade_core.edges.monitoring.alerts import AlertChannel
 
     url = address(os.environ, variable)
     return None if url is None else AlertChannel(url, chosen.alerts, variable=variable)
@@ -94,7 +94,7 @@ def _now_ms() -> int:
 
 
 def _once(watching: Monitor, *, as_baseline: bool, as_json: bool) -> None:
-    from copytrade_core.edges.monitor_pass import NO_ADDRESS
+    from copytrade_core.edges.monitoring.monitor_pass import NO_ADDRESS
 
     found = watching.look(now_ms=_now_ms(), as_baseline=as_baseline)
     answer(pass_payload(found), as_json=as_json, render=lambda to: draw_pass(to, found))
@@ -126,7 +126,7 @@ def _until_stopped(watching: Monitor, interval_s: float, *, as_json: bool) -> No
 
 
 def _acknowledge(directory: Path, incident_id: str, *, as_json: bool) -> None:
-    from copytrade_core.edges.monitor_ack import acknowledge
+    from copytrade_core.edges.monitoring.monitor_ack import acknowledge
 
     seen = acknowledge(directory, incident_id, by=os.environ.get("USER") or "somebody", now_ms=_now_ms())
     said = f"{seen.incident_id} is acknowledged; it is armed again once it is over"
@@ -134,7 +134,7 @@ def _acknowledge(directory: Path, incident_id: str, *, as_json: bool) -> None:
 
 
 def _test(chosen: Settings, *, as_json: bool) -> None:
-    from copytrade_core.edges.alert_address import ALERT_URL
+    from copytrade_core.edges.monitoring.alert_address import ALERT_URL
     from copytrade_core.model.errors import BadConfig, Where
 
     channel = _channel(chosen, ALERT_URL)

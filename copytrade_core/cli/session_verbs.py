@@ -22,9 +22,9 @@ from copytrade_core.cli.store_verbs import stored_status
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from copytrade_core.edges.control_files import Control
-    from copytrade_core.edges.runtime_look import RuntimeLook, SetControl
-    from copytrade_core.edges.session_controls import Asked
+    from copytrade_core.edges.runtime.control_files import Control
+    from copytrade_core.edges.runtime.runtime_look import RuntimeLook, SetControl
+    from copytrade_core.edges.runtime.session_controls import Asked
 
 WATCH_EVERY_S = 1.0
 Directory = Annotated[
@@ -105,7 +105,7 @@ def resume(
 
     Example: copytrade resume data/runtime/4751838302089254401/paper --why "checked, all is well"
     """
-    from copytrade_core.edges.session_controls import resume as take_back
+    from copytrade_core.edges.runtime.session_controls import resume as take_back
 
     done = take_back(_folder(directory, lead), _asked(why), after_kill=after_kill)
     payload = {"cleared": [_control(each) for each in done.cleared], "from_snapshot": done.from_snapshot}
@@ -122,8 +122,8 @@ def resume(
 
 
 def _set(name: str, directory: Path | None, lead: str | None, why: str, *, as_json: bool) -> None:
-    from copytrade_core.edges.control_files import Control
-    from copytrade_core.edges.session_controls import ask_for
+    from copytrade_core.edges.runtime.control_files import Control
+    from copytrade_core.edges.runtime.session_controls import ask_for
 
     control, folder = Control(name), _folder(directory, lead)
     before = ask_for(folder, control, _asked(why))
@@ -154,7 +154,7 @@ def _control(each: SetControl) -> dict[str, object]:
 
 
 def _asked(why: str) -> Asked:
-    from copytrade_core.edges.session_controls import Asked
+    from copytrade_core.edges.runtime.session_controls import Asked
 
     who = f"{getpass.getuser()}@{socket.gethostname()}"
     return Asked(who=who, why=why, at_ms=time.time_ns() // 1_000_000)
@@ -167,7 +167,7 @@ def _folder(directory: Path | None, lead: str | None) -> Path:
         BadInput: neither or both are named.
         NotStored: the lead has no session.
     """
-    from copytrade_core.edges.runtime_place import newest_of
+    from copytrade_core.edges.runtime.runtime_place import newest_of
     from copytrade_core.model.errors import BadInput, Where
 
     if (directory is None) == (lead is None):
@@ -181,7 +181,7 @@ def _folder(directory: Path | None, lead: str | None) -> Path:
 
 
 def _look(folder: Path) -> RuntimeLook:
-    from copytrade_core.edges.runtime_look import look
+    from copytrade_core.edges.runtime.runtime_look import look
 
     return look(folder, now=datetime.now(UTC))
 
@@ -206,7 +206,7 @@ def _draw(to: Console, found: RuntimeLook) -> None:
 
 
 def _exit_code(found: RuntimeLook) -> ExitCode:
-    from copytrade_core.edges.runtime_look import Standing
+    from copytrade_core.edges.runtime.runtime_look import Standing
 
     if found.standing is Standing.MISSING:
         return ExitCode.NOT_STORED

@@ -79,7 +79,7 @@ def binance(
     Example: copytrade simulate binance --from-dir data/sample/leads --port 8900
     """
     del json_output  # the one line it prints is JSON in any case
-    from copytrade_core.edges.recorded_markets import RecordedMarkets, recorded_markets
+    from copytrade_core.edges.market.recorded_markets import RecordedMarkets, recorded_markets
     from copytrade_core.edges.standins.binance import USUAL_PLAN, StandinConfig, serve
     from copytrade_core.edges.standins.lead_records import records_from_directory
 
@@ -153,7 +153,7 @@ def _venue_verb(venue: str) -> Callable[..., None]:
         json_output: JsonFlag = True,
     ) -> None:
         del json_output  # the one line it prints is JSON in any case
-        from copytrade_core.edges.recorded_markets import recorded_markets
+        from copytrade_core.edges.market.recorded_markets import recorded_markets
         from copytrade_core.edges.standins.venue_sources import NamedSources
         from copytrade_core.model.instrument import Market
 

@@ -13,7 +13,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from copytrade_core.edges.runtime_look import LimitLine, PositionLine, RuntimeLook, StatusLines
+    from copytrade_core.edges.runtime.runtime_look import LimitLine, PositionLine, RuntimeLook, StatusLines
 
 WIDE = 110
 BAR = 20

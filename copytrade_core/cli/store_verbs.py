@@ -52,7 +52,7 @@ def _asked(query: str, session: Path | None) -> tuple[list[str], list[tuple[obje
     import duckdb
 
     from copytrade_core.edges.lake_views import connect
-    from copytrade_core.edges.runtime_views import connect_runtime
+    from copytrade_core.edges.runtime.runtime_views import connect_runtime
     from copytrade_core.model.errors import BadInput, Where
 
     connection = connect(workplace().lake) if session is None else connect_runtime(session)
@@ -78,7 +78,7 @@ def _plain(cell: object) -> object:
 
 def stored_status(*, as_json: bool) -> None:
     """Shows what is stored: raw pages of each lead, the newest version of every partition, and the sessions."""
-    from copytrade_core.edges.runtime_place import runtime_directories
+    from copytrade_core.edges.runtime.runtime_place import runtime_directories
 
     place = workplace()
     leads = _leads(place)
@@ -109,7 +109,7 @@ def _leads(place: Workplace) -> list[dict[str, object]]:
 def _draw(
     to: Console, place: Workplace, leads: list[dict[str, object]], heads: list[tuple[str, str, int, str, str]]
 ) -> None:
-    from copytrade_core.edges.runtime_place import runtime_directories
+    from copytrade_core.edges.runtime.runtime_place import runtime_directories
 
     say(f"data folder: {place.settings.data_dir}", to=to)
     if not leads and not heads:

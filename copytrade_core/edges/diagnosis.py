@@ -20,7 +20,7 @@ from copytrade_core.edges.diagnosis_sessions import SessionFinding, sessions, to
 from copytrade_core.edges.holdout_file import HoldoutFile
 from copytrade_core.edges.lake import Lake
 from copytrade_core.edges.lake_garbage import garbage
-from copytrade_core.edges.page_archive import PageArchive
+from copytrade_core.edges.pages.page_archive import PageArchive
 from copytrade_core.edges.settings import Settings
 from copytrade_core.edges.trial_registry import TrialRegistry
 from copytrade_core.model.errors import CopytradeError

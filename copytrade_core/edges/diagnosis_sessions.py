@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from copytrade_core.edges.alert_address import ALERT_URL, address
-from copytrade_core.edges.incident_db import INCIDENTS_FILE
-from copytrade_core.edges.monitor_record import read_record
-from copytrade_core.edges.runtime_look import Standing, look
-from copytrade_core.edges.runtime_place import runtime_directories
+from copytrade_core.edges.monitoring.alert_address import ALERT_URL, address
+from copytrade_core.edges.monitoring.incident_db import INCIDENTS_FILE
+from copytrade_core.edges.monitoring.monitor_record import read_record
+from copytrade_core.edges.runtime.runtime_look import Standing, look
+from copytrade_core.edges.runtime.runtime_place import runtime_directories
 
 HEALTHY = (Standing.RUNNING, Standing.ENDED)
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import polars as pl
 
-from copytrade_core.edges.page_archive import EPOCH
+from copytrade_core.edges.pages.page_archive import EPOCH
 from copytrade_core.edges.stages.candidate import source_facts
 from copytrade_core.edges.stages.episodes import load_episodes
 from copytrade_core.edges.stages.workplace import Workplace

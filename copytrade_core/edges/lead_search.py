@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from copytrade_core.edges.atomic_files import write_whole
-from copytrade_core.edges.search_report_files import SearchReportPaths, write_search_report
+from copytrade_core.edges.reports.search_report_files import SearchReportPaths, write_search_report
 from copytrade_core.edges.stages.holdout_plan import CHAMPION
 from copytrade_core.edges.stages.trial_facts import REPORT
 from copytrade_core.edges.stages.workplace import Workplace

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from copytrade_core.edges.lead_line import derive_lead
-from copytrade_core.edges.report_files import ReportPaths, write_report
+from copytrade_core.edges.reports.report_files import ReportPaths, write_report
 from copytrade_core.edges.stages.evidence import report_lead
 from copytrade_core.edges.stages.promotion import promotion_evidence
 from copytrade_core.edges.stages.replay import replay_lead

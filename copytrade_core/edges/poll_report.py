@@ -16,7 +16,7 @@ import msgspec
 import polars as pl
 
 from copytrade_core.edges.atomic_files import write_whole
-from copytrade_core.edges.page_archive import PageArchive
+from copytrade_core.edges.pages.page_archive import PageArchive
 from copytrade_core.model.source import Endpoint, LeadId, SourcePage
 from copytrade_core.sources.envelope import is_success
 from copytrade_core.sources.normalise_history import normalise_history

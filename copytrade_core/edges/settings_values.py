@@ -8,7 +8,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from copytrade_core.edges.http_retry import HttpLimits
-from copytrade_core.edges.intervals import interval_ms_of
+from copytrade_core.edges.market.intervals import interval_ms_of
 from copytrade_core.edges.settings import HttpSection, Settings
 from copytrade_core.model.caps import UNCAPPED_REPLAY
 from copytrade_core.model.round_trip import CostModel, ReplaySpec

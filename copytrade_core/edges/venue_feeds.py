@@ -27,9 +27,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from copytrade_core.edges.bars_files import KLINE_COLUMNS, read_market_file
-from copytrade_core.edges.bars_parse import DataKind, parse_bars
-from copytrade_core.edges.bars_text import FIRST_MS, LAST_MS, times_ms
+from copytrade_core.edges.market.bars_files import KLINE_COLUMNS, read_market_file
+from copytrade_core.edges.market.bars_parse import DataKind, parse_bars
+from copytrade_core.edges.market.bars_text import FIRST_MS, LAST_MS, times_ms
 from copytrade_core.model.bar import BarSeries, FundingSeries, Int32s, PriceOrigin
 from copytrade_core.model.errors import BadInput, Where
 from copytrade_core.model.instrument import Instrument, Market, market_of_symbol

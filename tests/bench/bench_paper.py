@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from copytrade_core.edges.paper_account_file import PaperAccountFile
 from copytrade_core.edges.quiet_heap import quiet_heap
-from copytrade_core.edges.session_db import SessionDb
+from copytrade_core.edges.runtime.paper_account_file import PaperAccountFile
+from copytrade_core.edges.runtime.session_db import SessionDb
 from copytrade_core.edges.stages.paper import run_paper_session
 from copytrade_core.edges.stages.paper_archive import Span
 from copytrade_core.edges.stages.paper_plan import replay_plan

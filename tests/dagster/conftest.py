@@ -16,7 +16,7 @@ import dagster as dg
 import numpy as np
 import pytest
 
-from copytrade_core.edges.market_store import store_funding
+from copytrade_core.edges.market.market_store import store_funding
 from copytrade_core.edges.settings import load_settings
 from copytrade_core.edges.stages.sources import import_pages
 from copytrade_core.edges.stages.workplace import Workplace, open_workplace

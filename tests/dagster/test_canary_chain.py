@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 from dagster._core.definitions.partitions.context import partition_loading_context
 
-from copytrade_core.edges.market_store import store_bars
-from copytrade_core.edges.session_addresses import addresses_of
+from copytrade_core.edges.market.market_store import store_bars
+from copytrade_core.edges.runtime.session_addresses import addresses_of
 from copytrade_core.edges.settings import load_settings
 from copytrade_core.edges.stages.canary_due import due_comparisons
 from copytrade_core.edges.stages.canary_gates import canary_gate

@@ -19,8 +19,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from copytrade_core.edges.control_files import Control, set_control
-from copytrade_core.edges.monitor_record import read_record
+from copytrade_core.edges.monitoring.monitor_record import read_record
+from copytrade_core.edges.runtime.control_files import Control, set_control
 from copytrade_core.edges.stages.canary_place import live_folder
 from copytrade_core.edges.stages.canary_start import Start, wanted_session
 from copytrade_core.edges.standins.binance import USUAL_PLAN, StandinConfig, running_standin

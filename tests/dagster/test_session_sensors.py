@@ -12,8 +12,8 @@ from dagster._core.definitions.partitions.context import partition_loading_conte
 from dagster._core.storage.tags import MAX_RUNTIME_SECONDS_TAG
 from dagster._core.test_utils import create_run_for_test
 
-from copytrade_core.edges.control_files import Control, clear_control, set_control
-from copytrade_core.edges.session_lease import SessionLease
+from copytrade_core.edges.runtime.control_files import Control, clear_control, set_control
+from copytrade_core.edges.runtime.session_lease import SessionLease
 from copytrade_core.edges.stages.canary_place import live_folder, standing_of
 from copytrade_core.edges.stages.canary_start import NotNow, Start, wanted_session
 from copytrade_core.edges.stages.workplace import open_workplace, utc_now
@@ -278,7 +278,8 @@ def test_a_run_whose_process_is_gone_is_failed_and_gone_on_with(project, instanc
     assert isinstance(wanted, Start)
     run = ran(instance, project, wanted.key, dg.DagsterRunStatus.STARTED)
     leave_status(folder, run_id=run.run_id, ended=None)
-    code = "import os, signal; from pathlib import Path; from copytrade_core.edges.session_lease import SessionLease; "
+    code = "import os, signal; from pathlib import Path; "
+    code += "from copytrade_core.edges.runtime.session_lease import SessionLease; "
     code += f"kept = SessionLease.take(Path({str(folder / 'session.sqlite')!r})); os.kill(os.getpid(), signal.SIGKILL)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
     assert standing_of(folder).is_gone

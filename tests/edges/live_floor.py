@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from copytrade_core.edges.control_files import Control, set_control
+from copytrade_core.edges.runtime.control_files import Control, set_control
 from copytrade_core.edges.settings import load_settings
 from copytrade_core.edges.stages.paper import PaperOutcome
 from copytrade_core.edges.stages.paper_live import run_live_paper_session

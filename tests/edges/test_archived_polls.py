@@ -8,7 +8,7 @@ from decimal import Decimal
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from copytrade_core.edges.archived_polls import polled_events
+from copytrade_core.edges.feeds.archived_polls import polled_events
 from copytrade_core.edges.stages.episodes import RULES
 from copytrade_core.model.source import Endpoint, LeadId
 from copytrade_core.model.source_event import SourceClosed, SourceMissing, SourceOpened

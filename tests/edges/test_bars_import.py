@@ -14,11 +14,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from copytrade_core.edges.bars_import import BarsImportResult, import_bars, import_funding
-from copytrade_core.edges.bars_parse import DataKind
-from copytrade_core.edges.intervals import epoch_ms, interval_ms_of
 from copytrade_core.edges.lake import Lake
-from copytrade_core.edges.market_store import load_bars, load_funding
+from copytrade_core.edges.market.bars_import import BarsImportResult, import_bars, import_funding
+from copytrade_core.edges.market.bars_parse import DataKind
+from copytrade_core.edges.market.intervals import epoch_ms, interval_ms_of
+from copytrade_core.edges.market.market_store import load_bars, load_funding
 from copytrade_core.model.errors import BadInput
 from copytrade_core.model.instrument import Instrument, Market
 from copytrade_core.model.units import Money, Steps

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from copytrade_core.edges.lake import Lake
-from copytrade_core.edges.market_store import load_bars, stored_spans
+from copytrade_core.edges.market.market_store import load_bars, stored_spans
 
 START = 1_764_547_200_000  # 2025-12-01 00:00 UTC
 MINUTE = 60_000
@@ -18,7 +18,7 @@ import sys
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from copytrade_core.edges.bars_import import import_bars
+from copytrade_core.edges.market.bars_import import import_bars
 from copytrade_core.edges.lake import Lake
 from copytrade_core.model.instrument import Instrument
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from copytrade_core.edges.bars_claims import claim_of_name
-from copytrade_core.edges.bars_import import BarsImportResult, import_bars, import_funding
-from copytrade_core.edges.intervals import interval_ms_of
 from copytrade_core.edges.lake import Lake
-from copytrade_core.edges.market_store import load_bars, stored_spans
+from copytrade_core.edges.market.bars_claims import claim_of_name
+from copytrade_core.edges.market.bars_import import BarsImportResult, import_bars, import_funding
+from copytrade_core.edges.market.intervals import interval_ms_of
+from copytrade_core.edges.market.market_store import load_bars, stored_spans
 from copytrade_core.model.instrument import Instrument, Market
 from copytrade_core.model.units import Money, Steps
 

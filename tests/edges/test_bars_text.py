@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from copytrade_core.edges.bars_text import Rows, ticks_of, times_ms, volumes_of
+from copytrade_core.edges.market.bars_text import Rows, ticks_of, times_ms, volumes_of
 from copytrade_core.model.errors import BadInput, OutOfBounds, Where
 from copytrade_core.model.units import ticks_nearest
 

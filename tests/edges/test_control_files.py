@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from copytrade_core.edges.control_files import (
+from copytrade_core.edges.runtime.control_files import (
     Control,
     ControlFiles,
     clear_control,
@@ -110,7 +110,7 @@ def test_a_directory_that_may_not_be_searched_stops_new_orders(tmp_path: Path) -
             above.chmod(0o755)
     script = (
         "import os, sys\nfrom pathlib import Path\n"
-        "from copytrade_core.edges.control_files import ControlFiles\n"
+        "from copytrade_core.edges.runtime.control_files import ControlFiles\n"
         "if os.geteuid() == 0:\n    os.setuid(65534)\n"
         "panel = ControlFiles(Path(sys.argv[1]), now_ms=lambda: 1, deadline_ms=None, approval_valid=None)\n"
         "print(panel.read().stop_new_orders)"

@@ -15,11 +15,11 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from copytrade_core.edges.http_market import FuturesMarket, MarketRefused
 from copytrade_core.edges.http_retry import AnswerTooLarge, DeadlineExceeded, HostLimiter, HttpLimits, TransportFault
 from copytrade_core.edges.lake import Lake
-from copytrade_core.edges.market_refresh import refresh_bars, refresh_funding, refresh_instruments
-from copytrade_core.edges.market_store import load_bars, load_funding, load_instrument
+from copytrade_core.edges.market.http_market import FuturesMarket, MarketRefused
+from copytrade_core.edges.market.market_refresh import refresh_bars, refresh_funding, refresh_instruments
+from copytrade_core.edges.market.market_store import load_bars, load_funding, load_instrument
 from copytrade_core.model.bar import PriceOrigin
 from copytrade_core.model.errors import BadInput, NotStored
 from copytrade_core.model.instrument import Instrument, Market

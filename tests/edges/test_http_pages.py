@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from copytrade_core.edges.http_pages import FRIENDLY, PUBLIC, LeadPages
 from copytrade_core.edges.http_retry import AnswerTooLarge, DeadlineExceeded, HostLimiter, HttpLimits, TransportFault
-from copytrade_core.edges.page_archive import PageArchive
+from copytrade_core.edges.pages.http_pages import FRIENDLY, PUBLIC, LeadPages
+from copytrade_core.edges.pages.page_archive import PageArchive
 from copytrade_core.model.errors import BadConfig
 from copytrade_core.model.source import Endpoint, LeadId
 from copytrade_core.sources.envelope import (

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from copytrade_core.cli.status_screen import screen
-from copytrade_core.edges.runtime_look import look
+from copytrade_core.edges.runtime.runtime_look import look
 from copytrade_core.edges.stages.paper_live import run_live_paper_session
 from copytrade_core.edges.standins.faults import FaultKind
 from copytrade_core.model.errors import StoreFault

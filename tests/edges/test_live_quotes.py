@@ -9,15 +9,15 @@ from decimal import Decimal
 
 import pytest
 
-from copytrade_core.edges.http_market import FuturesMarket
+from copytrade_core.edges.feeds.live_funding import FundingLook
+from copytrade_core.edges.feeds.live_polling import SeenPrices
+from copytrade_core.edges.feeds.live_quotes import LiveQuotes
+from copytrade_core.edges.feeds.live_watch import LiveWatch
+from copytrade_core.edges.feeds.poll_pace import PollPace
 from copytrade_core.edges.http_retry import HostLimiter, HttpLimits
-from copytrade_core.edges.intervals import instant
-from copytrade_core.edges.live_funding import FundingLook
-from copytrade_core.edges.live_polling import SeenPrices
-from copytrade_core.edges.live_quotes import LiveQuotes
-from copytrade_core.edges.live_watch import LiveWatch
-from copytrade_core.edges.market_snapshot import best_quotes_of, mark_prices_of
-from copytrade_core.edges.poll_pace import PollPace
+from copytrade_core.edges.market.http_market import FuturesMarket
+from copytrade_core.edges.market.intervals import instant
+from copytrade_core.edges.market.market_snapshot import best_quotes_of, mark_prices_of
 from copytrade_core.edges.standins.binance import USUAL_PLAN, StandinConfig, running_standin
 from copytrade_core.edges.standins.faults import Fault, FaultKind
 from copytrade_core.edges.standins.lead_records import records_from_directory

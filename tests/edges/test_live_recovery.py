@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from copytrade_core.edges.feeds.wall_clock import WallClock
 from copytrade_core.edges.stages.paper_live import run_live_paper_session
 from copytrade_core.edges.stages.sources import poll_lead
 from copytrade_core.edges.standins.faults import FaultKind
-from copytrade_core.edges.wall_clock import WallClock
 from copytrade_core.model.errors import BadInput, StoreFault
 from tests.edges.live_floor import DETAIL, Live, broken, live, now_ms, row
 

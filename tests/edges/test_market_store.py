@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from copytrade_core.edges.intervals import (
+from copytrade_core.edges.lake import Lake
+from copytrade_core.edges.market.intervals import (
     epoch_ms,
     instant,
     interval_ms_of,
@@ -18,8 +19,7 @@ from copytrade_core.edges.intervals import (
     month_span_ms,
     months_between,
 )
-from copytrade_core.edges.lake import Lake
-from copytrade_core.edges.market_store import (
+from copytrade_core.edges.market.market_store import (
     Provenance,
     bar_digests,
     load_bars,

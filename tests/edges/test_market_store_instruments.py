@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from copytrade_core.edges.instrument_files import (
+from copytrade_core.edges.market.instrument_files import (
     follower_rules,
     load_instrument_table,
     read_exchange_info,

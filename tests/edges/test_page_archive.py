@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from copytrade_core.edges.page_archive import PageArchive
+from copytrade_core.edges.pages.page_archive import PageArchive
 from copytrade_core.model.errors import BadInput, StoreFault
 from copytrade_core.model.source import Endpoint, LeadId, SourcePage
 from copytrade_core.sources.history_walk import HistoryWalk
@@ -153,7 +153,7 @@ ENDLESS = """
 import hashlib, sys
 from datetime import UTC, datetime
 from pathlib import Path
-from copytrade_core.edges.page_archive import PageArchive
+from copytrade_core.edges.pages.page_archive import PageArchive
 from copytrade_core.model.source import Endpoint, LeadId, SourcePage
 archive = PageArchive(Path(sys.argv[1]))
 n = 0

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from copytrade_core.edges.page_archive import PageArchive
-from copytrade_core.edges.page_import import import_directory
+from copytrade_core.edges.pages.page_archive import PageArchive
+from copytrade_core.edges.pages.page_import import import_directory
 from copytrade_core.model.errors import BadInput
 from copytrade_core.model.source import Endpoint, LeadId, RejectReason
 from copytrade_core.sources.normalise_history import normalise_history

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from copytrade_core.edges.session_lease import SessionLease
-from copytrade_core.edges.session_process import session_process
+from copytrade_core.edges.runtime.session_lease import SessionLease
+from copytrade_core.edges.runtime.session_process import session_process
 from copytrade_core.model.errors import StoreFault
 from tests.small_lead import small_project
 
@@ -136,7 +136,7 @@ def test_a_second_process_is_refused_and_an_orphan_is_not_in_the_way(config, pro
 HOLD = """
 import sys, time
 from pathlib import Path
-from copytrade_core.edges.session_lease import SessionLease
+from copytrade_core.edges.runtime.session_lease import SessionLease
 lease = SessionLease.take(Path(sys.argv[1]))
 print("held", flush=True)
 time.sleep(60)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from copytrade_core.edges.parity_session import session_trades
-from copytrade_core.edges.runtime_files import SESSION_FILE
+from copytrade_core.edges.runtime.parity_session import session_trades
+from copytrade_core.edges.runtime.runtime_files import SESSION_FILE
 from copytrade_core.evidence.parity import TradePath
 from copytrade_core.evidence.parity_paths import MarketRecord, compare_paths
 from copytrade_core.model.errors import BadInput, StoreFault

@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from copytrade_core.edges.report_files import write_report
-from copytrade_core.edges.report_html import render_html
-from copytrade_core.edges.report_markdown import render_markdown
-from copytrade_core.edges.report_plots import plots
+from copytrade_core.edges.reports.report_files import write_report
+from copytrade_core.edges.reports.report_html import render_html
+from copytrade_core.edges.reports.report_markdown import render_markdown
+from copytrade_core.edges.reports.report_plots import plots
 from copytrade_core.evidence.counts import SourceCounts
 from copytrade_core.evidence.report import ReportInputs, build_report, report_document
 from copytrade_core.evidence.splits import SplitRatios, signals_of, split_signals

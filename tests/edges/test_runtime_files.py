@@ -18,12 +18,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copytrade_core.edges import runtime_files
-from copytrade_core.edges.hot_restart import read_hot_restart
-from copytrade_core.edges.row_files import RowFile
-from copytrade_core.edges.runtime_stamp import STAMP_FIELDS, foreign, stamp_of
-from copytrade_core.edges.session_schema import FIRST, MIGRATIONS, check_ours, migrate
-from copytrade_core.edges.status_reader import read_status
+from copytrade_core.edges.runtime import runtime_files
+from copytrade_core.edges.runtime.hot_restart import read_hot_restart
+from copytrade_core.edges.runtime.row_files import RowFile
+from copytrade_core.edges.runtime.runtime_stamp import STAMP_FIELDS, foreign, stamp_of
+from copytrade_core.edges.runtime.session_schema import FIRST, MIGRATIONS, check_ours, migrate
+from copytrade_core.edges.runtime.status_reader import read_status
 from copytrade_core.model.errors import BadInput, StoreFault
 from copytrade_core.monitor.facts import StatusFact
 from copytrade_core.session.feed import BarEnded

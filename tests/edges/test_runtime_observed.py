@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from copytrade_core.edges.runtime_files import SESSION_FILE
-from copytrade_core.edges.runtime_views import connect_runtime
-from copytrade_core.edges.session_schema import MIGRATIONS, migrate
+from copytrade_core.edges.runtime.runtime_files import SESSION_FILE
+from copytrade_core.edges.runtime.runtime_views import connect_runtime
+from copytrade_core.edges.runtime.session_schema import MIGRATIONS, migrate
 from copytrade_core.model.event import FundingPaid
 from copytrade_core.model.units import Money, Ticks
 from copytrade_core.session.feed import QuoteSeen

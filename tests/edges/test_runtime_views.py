@@ -9,9 +9,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from copytrade_core.edges.runtime_files import EQUITY_FILE, EVENTS_JSONL, SESSION_FILE
-from copytrade_core.edges.runtime_stamp import stamp_of
-from copytrade_core.edges.runtime_views import connect_runtime
+from copytrade_core.edges.runtime.runtime_files import EQUITY_FILE, EVENTS_JSONL, SESSION_FILE
+from copytrade_core.edges.runtime.runtime_stamp import stamp_of
+from copytrade_core.edges.runtime.runtime_views import connect_runtime
 from copytrade_core.model.errors import NotStored, StoreFault
 from copytrade_core.session.feed import BarEnded
 from tests.runtime_floor import FACTS, Kept

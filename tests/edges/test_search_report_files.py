@@ -10,12 +10,12 @@ from typing import Any
 import polars as pl
 import pytest
 
-from copytrade_core.edges.search_report_counts import totals_of
-from copytrade_core.edges.search_report_files import write_search_report
-from copytrade_core.edges.search_report_html import render_search_html
-from copytrade_core.edges.search_report_markdown import render_search_markdown
-from copytrade_core.edges.search_report_plots import search_plots
-from copytrade_core.edges.search_report_text import parameter_tick, parameter_value, probability
+from copytrade_core.edges.reports.search_report_counts import totals_of
+from copytrade_core.edges.reports.search_report_files import write_search_report
+from copytrade_core.edges.reports.search_report_html import render_search_html
+from copytrade_core.edges.reports.search_report_markdown import render_search_markdown
+from copytrade_core.edges.reports.search_report_plots import search_plots
+from copytrade_core.edges.reports.search_report_text import parameter_tick, parameter_value, probability
 from copytrade_core.edges.trial_registry import TrialRegistry
 from copytrade_core.evidence.search_report import search_report, search_report_document
 from copytrade_core.model.bar import PriceOrigin

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from copytrade_core.edges.page_archive import PageArchive
-from copytrade_core.edges.page_import import import_directory
-from copytrade_core.edges.page_origin import refuse_mixed
-from copytrade_core.edges.session_addresses import THE_VENUE, addresses_in, addresses_of, refuse_elsewhere
-from copytrade_core.edges.session_evidence import read_session
+from copytrade_core.edges.pages.page_archive import PageArchive
+from copytrade_core.edges.pages.page_import import import_directory
+from copytrade_core.edges.pages.page_origin import refuse_mixed
+from copytrade_core.edges.runtime.session_addresses import THE_VENUE, addresses_in, addresses_of, refuse_elsewhere
+from copytrade_core.edges.runtime.session_evidence import read_session
 from copytrade_core.edges.settings import load_settings
 from copytrade_core.edges.settings_url import origin_of
 from copytrade_core.edges.stages.canary_start import NotNow, next_session

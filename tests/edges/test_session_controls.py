@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from copytrade_core.edges.control_files import Control, note_of, set_control
-from copytrade_core.edges.runtime_files import SESSION_FILE, SNAPSHOT_FILE
-from copytrade_core.edges.session_controls import HISTORY_FILE, Asked, ask_for, owner_of, resume
+from copytrade_core.edges.runtime.control_files import Control, note_of, set_control
+from copytrade_core.edges.runtime.runtime_files import SESSION_FILE, SNAPSHOT_FILE
+from copytrade_core.edges.runtime.session_controls import HISTORY_FILE, Asked, ask_for, owner_of, resume
 from copytrade_core.model.errors import BadInput, NotStored, StoreFault
 from copytrade_core.session.snapshot import HOT_RESTART_SCHEMA_VERSION, HotRestart
 from tests.runtime_floor import Kept

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copytrade_core.edges.session_db import SessionDb
+from copytrade_core.edges.runtime.session_db import SessionDb
 from copytrade_core.model.alert import Alert, AlertKind
 from copytrade_core.model.book import WrittenOff
 from copytrade_core.model.errors import BadInput, StoreFault

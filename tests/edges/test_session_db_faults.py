@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from copytrade_core.edges.session_schema import (
+from copytrade_core.edges.runtime.session_schema import (
     APPLICATION_ID,
     MIGRATIONS,
     Migration,

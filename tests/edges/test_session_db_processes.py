@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from copytrade_core.edges.session_lease import SessionLease, boot_id
+from copytrade_core.edges.runtime.session_lease import SessionLease, boot_id
 from copytrade_core.model.errors import StoreFault
 from copytrade_core.model.order_row import OrderState
 from tests.journal_steps import opened, order, row, whole_step

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from copytrade_core.edges.runtime_files import SHADOW_FILE
-from copytrade_core.edges.runtime_stamp import stamp_of
-from copytrade_core.edges.shadow_orders import ShadowOrders, shadow_findings
+from copytrade_core.edges.runtime.runtime_files import SHADOW_FILE
+from copytrade_core.edges.runtime.runtime_stamp import stamp_of
+from copytrade_core.edges.runtime.shadow_orders import ShadowOrders, shadow_findings
 from copytrade_core.edges.standins.venue_control import ChangeKey, FlipMode
 from copytrade_core.edges.standins.venue_server import VenueServerConfig, VenueStandin, running_venue
 from copytrade_core.edges.standins.venue_setup import KeySetup, MarketSetup, VenueSetup, fake_key

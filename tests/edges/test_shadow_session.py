@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from copytrade_core.edges.parity_session import session_trades
-from copytrade_core.edges.runtime_files import SESSION_FILE, SHADOW_FILE
-from copytrade_core.edges.session_controls import owner_of
+from copytrade_core.edges.runtime.parity_session import session_trades
+from copytrade_core.edges.runtime.runtime_files import SESSION_FILE, SHADOW_FILE
+from copytrade_core.edges.runtime.session_controls import owner_of
 from copytrade_core.edges.stages.instruments import trading_rules
 from copytrade_core.edges.stages.paper import run_paper_session
 from copytrade_core.edges.stages.paper_archive import Span

@@ -14,9 +14,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from copytrade_core.edges.control_files import Control, set_control
 from copytrade_core.edges.lake_views import connect
-from copytrade_core.edges.runtime_files import SESSION_FILE
+from copytrade_core.edges.runtime.control_files import Control, set_control
+from copytrade_core.edges.runtime.runtime_files import SESSION_FILE
 from copytrade_core.edges.settings import load_settings
 from copytrade_core.edges.stages.canary import run_canary
 from copytrade_core.edges.stages.canary_due import due_comparisons

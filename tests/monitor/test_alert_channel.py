@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from copytrade_core.edges.alert_address import ALERT_URL, address
-from copytrade_core.edges.alerts import AlertChannel, NotTaken
+from copytrade_core.edges.monitoring.alert_address import ALERT_URL, address
+from copytrade_core.edges.monitoring.alerts import AlertChannel, NotTaken
 from copytrade_core.edges.settings_monitor import AlertsSection, monitor_policy
 from copytrade_core.model.errors import BadConfig
 from copytrade_core.monitor.delivery import Batch

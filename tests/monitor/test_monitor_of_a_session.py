@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from copytrade_core.edges.monitor_pass import Monitor, MonitorPass
+from copytrade_core.edges.monitoring.monitor_pass import Monitor, MonitorPass
 from copytrade_core.model.episode import EpisodeState
 from copytrade_core.monitor.finding import Rule
 from copytrade_core.session.status import Ended

@@ -19,13 +19,13 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from copytrade_core.edges.alerts import AlertChannel
-from copytrade_core.edges.control_files import Control, clear_control, note_of
-from copytrade_core.edges.incident_db import INCIDENTS_FILE, IncidentDb
-from copytrade_core.edges.monitor_ack import acknowledge
-from copytrade_core.edges.monitor_pass import Monitor
-from copytrade_core.edges.monitor_record import read_record
-from copytrade_core.edges.session_process import session_process
+from copytrade_core.edges.monitoring.alerts import AlertChannel
+from copytrade_core.edges.monitoring.incident_db import INCIDENTS_FILE, IncidentDb
+from copytrade_core.edges.monitoring.monitor_ack import acknowledge
+from copytrade_core.edges.monitoring.monitor_pass import Monitor
+from copytrade_core.edges.monitoring.monitor_record import read_record
+from copytrade_core.edges.runtime.control_files import Control, clear_control, note_of
+from copytrade_core.edges.runtime.session_process import session_process
 from copytrade_core.edges.stages.canary_monitor import incident_facts, pending_changes, watch_lead
 from copytrade_core.edges.stages.canary_place import live_folder
 from copytrade_core.edges.stages.workplace import open_workplace
@@ -366,8 +366,8 @@ def test_a_monitor_that_is_killed_loses_nothing(runtime, services) -> None:
 import sys
 from pathlib import Path
 from pydantic import SecretStr
-from copytrade_core.edges.alerts import AlertChannel
-from copytrade_core.edges.monitor_pass import Monitor
+from copytrade_core.edges.monitoring.alerts import AlertChannel
+from copytrade_core.edges.monitoring.monitor_pass import Monitor
 from tests.monitor_floor import settings
 chosen = settings(alerts__backoff_initial_s=0, alerts__retry_wait_s=0, alerts__message_interval_s=0)
 channel = AlertChannel(SecretStr(sys.argv[2]), chosen.alerts, variable="TEST")
@@ -433,7 +433,7 @@ def test_a_full_disk_is_said_and_loses_no_incident(runtime, services) -> None:
     script = """
 import resource, signal, sys
 from pathlib import Path
-from copytrade_core.edges.monitor_pass import Monitor
+from copytrade_core.edges.monitoring.monitor_pass import Monitor
 from copytrade_core.model.errors import StoreFault
 from tests.monitor_floor import settings
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

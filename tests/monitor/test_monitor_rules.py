@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from copytrade_core.edges.alerts import AlertChannel
-from copytrade_core.edges.monitor_pass import Monitor
+from copytrade_core.edges.monitoring.alerts import AlertChannel
+from copytrade_core.edges.monitoring.monitor_pass import Monitor
 from copytrade_core.model.alert import AlertKind
 from copytrade_core.model.order_row import OrderState
 from copytrade_core.monitor.finding import Rule

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from copytrade_core.cli.app import main
-from copytrade_core.edges.monitor_record import read_record
+from copytrade_core.edges.monitoring.monitor_record import read_record
 from copytrade_core.edges.settings_monitor import AlertsSection, LevelsSection, MonitorSection
 from copytrade_core.model.alert import AlertKind
 from copytrade_core.monitor.finding import Rule

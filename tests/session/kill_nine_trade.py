@@ -15,8 +15,8 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from copytrade_core.edges.control_files import ControlFiles
-from copytrade_core.edges.session_db import SessionDb
+from copytrade_core.edges.runtime.control_files import ControlFiles
+from copytrade_core.edges.runtime.session_db import SessionDb
 from copytrade_core.edges.standins.venue_control import VenueControl
 from copytrade_core.edges.standins.venue_setup import KeySetup, MarketSetup, VenueSetup, fake_key
 from copytrade_core.edges.venues.catalogue import profile_of

@@ -12,7 +12,6 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from copytrade_core.edges.control_files import Control, ControlFiles, set_control
 from copytrade_core.edges.preflight.drill_feed import DrillWatch
 from copytrade_core.edges.preflight.drill_markets import MARKETS, START_MS
 from copytrade_core.edges.preflight.drill_policies import FOLLOW_LADDER
@@ -21,7 +20,8 @@ from copytrade_core.edges.preflight.drilled_session import IDENTITY
 from copytrade_core.edges.preflight.http_world import HttpWorld, VenueStage
 from copytrade_core.edges.preflight.schedule import plain
 from copytrade_core.edges.preflight.story import Story, Visit, told_of
-from copytrade_core.edges.session_db import SessionDb
+from copytrade_core.edges.runtime.control_files import Control, ControlFiles, set_control
+from copytrade_core.edges.runtime.session_db import SessionDb
 from copytrade_core.model.side import Side
 from copytrade_core.session.runner import Runner
 from tests.session.broken_brokers import Passing

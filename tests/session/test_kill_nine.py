@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from copytrade_core.edges.control_files import Control, note_of
-from copytrade_core.edges.session_db import SessionDb
+from copytrade_core.edges.runtime.control_files import Control, note_of
+from copytrade_core.edges.runtime.session_db import SessionDb
 from copytrade_core.edges.standins.venue_ledger import OrderLine, VenueLedger
 from copytrade_core.edges.standins.venue_server import VenueServerConfig, VenueStandin, running_venue
 from copytrade_core.model.order_row import OrderRow, OrderState

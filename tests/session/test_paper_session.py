@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from copytrade_core.edges.wall_clock import WallClock
+from copytrade_core.edges.feeds.wall_clock import WallClock
 from copytrade_core.model.bar import FundingSeries
 from copytrade_core.model.errors import BadConfig, BadInput
 from copytrade_core.model.fill import FillModel

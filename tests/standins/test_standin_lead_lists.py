@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from copytrade_core.edges.http_pages import LISTS
+from copytrade_core.edges.pages.http_pages import LISTS
 from copytrade_core.edges.settings import load_settings
 from copytrade_core.edges.stages.data_checks import DataCheck, universe_complete
 from copytrade_core.edges.stages.leads import LISTED, poll_lead_detail, poll_lead_lists, stored_lists

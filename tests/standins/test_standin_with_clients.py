@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from copytrade_core.edges.http_market import FuturesMarket
-from copytrade_core.edges.http_pages import LeadPages
 from copytrade_core.edges.http_retry import HostLimiter, HttpLimits, TransportFault
-from copytrade_core.edges.page_archive import PageArchive
+from copytrade_core.edges.market.http_market import FuturesMarket
+from copytrade_core.edges.pages.http_pages import LeadPages
+from copytrade_core.edges.pages.page_archive import PageArchive
 from copytrade_core.edges.standins.binance import BinanceStandin, StandinConfig, running_standin
 from copytrade_core.edges.standins.faults import Fault, FaultKind
 from copytrade_core.edges.standins.lead_records import records_from_pages

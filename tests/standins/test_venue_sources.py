@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from copytrade_core.edges.recorded_markets import RecordedMarkets
+from copytrade_core.edges.market.recorded_markets import RecordedMarkets
 from copytrade_core.edges.standins.control import StandinRefused
 from copytrade_core.edges.standins.venue_server import VenueServerConfig, running_venue, venue_app
 from copytrade_core.edges.standins.venue_sources import NamedSources, venue_config

@@ -14,7 +14,7 @@ from copytrade_core.edges.preflight.observers import ObservedBroker, ObservedJou
 from copytrade_core.edges.preflight.schedule import Schedule
 from copytrade_core.edges.preflight.session_state import SessionState, state_of
 from copytrade_core.edges.preflight.story import Feed
-from copytrade_core.edges.session_db import SessionDb
+from copytrade_core.edges.runtime.session_db import SessionDb
 from copytrade_core.ledger.post import opened_book
 from copytrade_core.model.book import Book
 from copytrade_core.model.broker import Broker

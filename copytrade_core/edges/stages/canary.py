@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from copytrade_core.edges.session_evidence import read_session
+from copytrade_core.edges.runtime.session_evidence import read_session
 from copytrade_core.edges.stages.canary_place import archived_folder, live_folder, standing_of
 from copytrade_core.edges.stages.canary_plan import plan_of
 from copytrade_core.edges.stages.canary_request import CanaryRequest, deadline_of, is_live, span_of

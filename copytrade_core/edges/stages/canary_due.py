@@ -13,8 +13,8 @@ from datetime import timedelta
 
 import msgspec
 
-from copytrade_core.edges.intervals import interval_ms_of
-from copytrade_core.edges.market_store import bars_partition, funding_partition
+from copytrade_core.edges.market.intervals import interval_ms_of
+from copytrade_core.edges.market.market_store import bars_partition, funding_partition
 from copytrade_core.edges.stages.canary_request import begins_at
 from copytrade_core.edges.stages.canary_store import PARITY, SESSION, SHADOW_SESSION, day_and_lead, session_keys
 from copytrade_core.edges.stages.episodes import load_episodes

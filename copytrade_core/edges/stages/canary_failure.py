@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from copytrade_core.edges.failed_runs import note_failed_run
-from copytrade_core.edges.incident_db import INCIDENTS_FILE
-from copytrade_core.edges.intervals import epoch_ms
-from copytrade_core.edges.monitor_record import read_record
+from copytrade_core.edges.market.intervals import epoch_ms
+from copytrade_core.edges.monitoring.failed_runs import note_failed_run
+from copytrade_core.edges.monitoring.incident_db import INCIDENTS_FILE
+from copytrade_core.edges.monitoring.monitor_record import read_record
 from copytrade_core.edges.stages.canary_place import live_folder, standing_of
 from copytrade_core.edges.stages.workplace import Workplace
 from copytrade_core.monitor.facts import FailedRunFact

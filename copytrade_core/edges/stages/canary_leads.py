@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from copytrade_core.edges.paper_account_file import PAPER_ACCOUNT_FILE, PaperAccountFile
-from copytrade_core.edges.runtime_files import SESSION_FILE
-from copytrade_core.edges.session_reader import reading
+from copytrade_core.edges.runtime.paper_account_file import PAPER_ACCOUNT_FILE, PaperAccountFile
+from copytrade_core.edges.runtime.runtime_files import SESSION_FILE
+from copytrade_core.edges.runtime.session_reader import reading
 from copytrade_core.evidence.session_checks import course_of
 from copytrade_core.model.session_record import SessionRecord
 from copytrade_core.model.units import Money, money_to_float

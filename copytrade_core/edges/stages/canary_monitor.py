@@ -11,11 +11,11 @@ from pathlib import Path
 
 import msgspec
 
-from copytrade_core.edges.alert_address import ALERT_URL, HEARTBEAT_URL, address
-from copytrade_core.edges.alerts import AlertChannel
-from copytrade_core.edges.incident_db import INCIDENTS_FILE, IncidentDb
-from copytrade_core.edges.monitor_pass import Monitor, MonitorPass
-from copytrade_core.edges.monitor_record import MonitorRecord, read_record
+from copytrade_core.edges.monitoring.alert_address import ALERT_URL, HEARTBEAT_URL, address
+from copytrade_core.edges.monitoring.alerts import AlertChannel
+from copytrade_core.edges.monitoring.incident_db import INCIDENTS_FILE, IncidentDb
+from copytrade_core.edges.monitoring.monitor_pass import Monitor, MonitorPass
+from copytrade_core.edges.monitoring.monitor_record import MonitorRecord, read_record
 from copytrade_core.edges.settings import Settings
 from copytrade_core.edges.settings_monitor import delivery_settings
 from copytrade_core.edges.stages.canary_failure import FailedRun, note_failure

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from copytrade_core.edges.runtime_files import SESSION_FILE
+from copytrade_core.edges.runtime.runtime_files import SESSION_FILE
 from copytrade_core.edges.stages.canary_due import comparison_inputs
 from copytrade_core.edges.stages.canary_paths import Comparison, StoredSession, against_replay
 from copytrade_core.edges.stages.canary_plan import plan_of

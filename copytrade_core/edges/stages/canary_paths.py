@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from copytrade_core.edges.intervals import epoch_ms, interval_ms_of
-from copytrade_core.edges.parity_session import session_trades
-from copytrade_core.edges.runtime_files import SESSION_FILE
+from copytrade_core.edges.market.intervals import epoch_ms, interval_ms_of
+from copytrade_core.edges.runtime.parity_session import session_trades
+from copytrade_core.edges.runtime.runtime_files import SESSION_FILE
 from copytrade_core.edges.stages.canary_due import NOT_DERIVED
 from copytrade_core.edges.stages.canary_request import DAY_S, begins_at, span_of
 from copytrade_core.edges.stages.episodes import load_episodes

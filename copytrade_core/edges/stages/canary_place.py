@@ -14,9 +14,9 @@ import msgspec
 
 from copytrade_core.edges.atomic_files import read_if_present
 from copytrade_core.edges.canary_group import GROUP_NAME
-from copytrade_core.edges.control_files import Control
-from copytrade_core.edges.failed_runs import FAILED_RUNS_FILE
-from copytrade_core.edges.session_process import session_process
+from copytrade_core.edges.monitoring.failed_runs import FAILED_RUNS_FILE
+from copytrade_core.edges.runtime.control_files import Control
+from copytrade_core.edges.runtime.session_process import session_process
 from copytrade_core.edges.settings import Settings
 from copytrade_core.edges.tracking import LEAD_ID
 from copytrade_core.model.errors import BadInput, Where

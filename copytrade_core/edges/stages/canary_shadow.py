@@ -14,12 +14,12 @@ from pathlib import Path
 import msgspec
 from pydantic import SecretStr
 
-from copytrade_core.edges.intervals import epoch_ms
-from copytrade_core.edges.runtime_stamp import RuntimeStamp
+from copytrade_core.edges.market.intervals import epoch_ms
+from copytrade_core.edges.runtime.runtime_stamp import RuntimeStamp
+from copytrade_core.edges.runtime.session_addresses import THE_VENUE
+from copytrade_core.edges.runtime.session_evidence import read_session
+from copytrade_core.edges.runtime.shadow_orders import ShadowFindings, rights, shadow_findings
 from copytrade_core.edges.secret_text import FILE, secret_text
-from copytrade_core.edges.session_addresses import THE_VENUE
-from copytrade_core.edges.session_evidence import read_session
-from copytrade_core.edges.shadow_orders import ShadowFindings, rights, shadow_findings
 from copytrade_core.edges.stages.canary import free_folder
 from copytrade_core.edges.stages.canary_place import STATUS_FILE, archived_folder, live_folder
 from copytrade_core.edges.stages.canary_plan import plan_of

@@ -8,7 +8,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 
-from copytrade_core.edges.session_addresses import addresses_in, addresses_of, elsewhere
+from copytrade_core.edges.runtime.session_addresses import addresses_in, addresses_of, elsewhere
 from copytrade_core.edges.stages.canary_place import live_folder, standing_of
 from copytrade_core.edges.stages.canary_plan import canary_policy_digest
 from copytrade_core.edges.stages.promotion import gate_results

@@ -1,6 +1,6 @@
 """What sessions left behind, in the store: one document per day and lead, and one per lead that gathers them.
 
-Nothing is judged here; runtime directories are read in `edges/session_evidence.py`.
+Nothing is judged here; runtime directories are read in `edges/runtime/session_evidence.py`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import msgspec
 
-from copytrade_core.edges.session_addresses import addresses_of
+from copytrade_core.edges.runtime.session_addresses import addresses_of
 from copytrade_core.edges.stages.data_checks import DataCheck
 from copytrade_core.edges.stages.workplace import SCHEMA_VERSION, StageOutcome, Workplace, parents
 from copytrade_core.evidence.session_checks import CHECKS, check_session, close_delay_s

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from copytrade_core.edges.intervals import interval_ms_of
-from copytrade_core.edges.market_store import bars_partition
+from copytrade_core.edges.market.intervals import interval_ms_of
+from copytrade_core.edges.market.market_store import bars_partition
 from copytrade_core.edges.stages.leads import stored_lists
 from copytrade_core.edges.stages.market import bar_sanity
 from copytrade_core.edges.stages.sources import newest_page_at

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from copytrade_core.edges.page_archive import EPOCH, Observation, PageArchive
+from copytrade_core.edges.pages.page_archive import EPOCH, Observation, PageArchive
 from copytrade_core.edges.stages.record_table import frame_of, records_of
 from copytrade_core.edges.stages.workplace import SCHEMA_VERSION, StageOutcome, Workplace, parents
 from copytrade_core.model.episode import Episode

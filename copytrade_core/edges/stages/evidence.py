@@ -1,6 +1,6 @@
 """The evidence stage: everything known of one lead and its study -> one report, stored and rendered.
 
-What the report says belongs to `evidence`; how it looks belongs to `edges.report_*`.
+What the report says belongs to `evidence`; how it looks belongs to `edges.reports`.
 """
 
 from __future__ import annotations

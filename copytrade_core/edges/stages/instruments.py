@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from contextlib import closing
 
-from copytrade_core.edges.http_market import FuturesMarket
-from copytrade_core.edges.instrument_files import follower_rules, load_instrument_table
 from copytrade_core.edges.lake import Head
-from copytrade_core.edges.market_refresh import refresh_instruments
-from copytrade_core.edges.market_store import INSTRUMENTS, Provenance, load_instrument, store_instrument
+from copytrade_core.edges.market.http_market import FuturesMarket
+from copytrade_core.edges.market.instrument_files import follower_rules, load_instrument_table
+from copytrade_core.edges.market.market_refresh import refresh_instruments
+from copytrade_core.edges.market.market_store import INSTRUMENTS, Provenance, load_instrument, store_instrument
 from copytrade_core.edges.settings_values import http_limits
 from copytrade_core.edges.stages.workplace import StageOutcome, Workplace
 from copytrade_core.model.digest import digest_of

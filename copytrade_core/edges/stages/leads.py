@@ -8,8 +8,8 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import asdict
 
-from copytrade_core.edges.http_pages import LISTS, LeadPages
 from copytrade_core.edges.http_retry import AnswerTooLarge, DeadlineExceeded, TransportFault
+from copytrade_core.edges.pages.http_pages import LISTS, LeadPages
 from copytrade_core.edges.stages.sources import source_client
 from copytrade_core.edges.stages.workplace import SCHEMA_VERSION, StageOutcome, Workplace
 from copytrade_core.model.errors import CopytradeError

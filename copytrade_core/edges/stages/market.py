@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from contextlib import closing
 
-from copytrade_core.edges.intervals import epoch_ms, instant, interval_ms_of, month_span_ms
-from copytrade_core.edges.market_refresh import refresh_bars, refresh_funding
-from copytrade_core.edges.market_store import bars_partition, funding_partition, load_bars
+from copytrade_core.edges.market.intervals import epoch_ms, instant, interval_ms_of, month_span_ms
+from copytrade_core.edges.market.market_refresh import refresh_bars, refresh_funding
+from copytrade_core.edges.market.market_store import bars_partition, funding_partition, load_bars
 from copytrade_core.edges.stages.instruments import exchange_of, market_rules
 from copytrade_core.edges.stages.workplace import StageOutcome, Workplace
 from copytrade_core.model.errors import BadInput

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from copytrade_core.edges.intervals import epoch_ms, interval_ms_of, month_span_ms, months_between
 from copytrade_core.edges.lake import Lake
-from copytrade_core.edges.market_store import bars_partition, funding_partition, load_bars, load_funding
+from copytrade_core.edges.market.intervals import epoch_ms, interval_ms_of, month_span_ms, months_between
+from copytrade_core.edges.market.market_store import bars_partition, funding_partition, load_bars, load_funding
 from copytrade_core.edges.stages.episodes import load_episodes
 from copytrade_core.edges.stages.instruments import trading_rules
 from copytrade_core.edges.stages.policies import load_policies

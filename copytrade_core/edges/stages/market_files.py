@@ -12,13 +12,13 @@ from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
 
-from copytrade_core.edges.bars_import import import_bars, import_funding
-from copytrade_core.edges.bars_parse import DataKind
-from copytrade_core.edges.instrument_files import read_exchange_info, read_lean_table
-from copytrade_core.edges.intervals import interval_ms_of
 from copytrade_core.edges.lake import Head
-from copytrade_core.edges.market_answers import PublishedRules
-from copytrade_core.edges.market_store import Provenance, load_instrument, store_instrument, stored_instruments
+from copytrade_core.edges.market.bars_import import import_bars, import_funding
+from copytrade_core.edges.market.bars_parse import DataKind
+from copytrade_core.edges.market.instrument_files import read_exchange_info, read_lean_table
+from copytrade_core.edges.market.intervals import interval_ms_of
+from copytrade_core.edges.market.market_answers import PublishedRules
+from copytrade_core.edges.market.market_store import Provenance, load_instrument, store_instrument, stored_instruments
 from copytrade_core.edges.stages.instruments import described, market_rules
 from copytrade_core.edges.stages.workplace import StageOutcome, Workplace
 from copytrade_core.model.errors import BadInput, Where

@@ -10,15 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from copytrade_core.edges.control_files import ControlFiles
-from copytrade_core.edges.hot_restart import read_hot_restart
-from copytrade_core.edges.intervals import epoch_ms
-from copytrade_core.edges.paper_account_file import PAPER_ACCOUNT_FILE, PaperAccountFile
+from copytrade_core.edges.market.intervals import epoch_ms
 from copytrade_core.edges.quiet_heap import quiet_heap
-from copytrade_core.edges.runtime_files import SESSION_FILE, RuntimeFiles
-from copytrade_core.edges.session_db import SessionDb
-from copytrade_core.edges.session_observer import SessionObserver
-from copytrade_core.edges.shadow_orders import ShadowOrders
+from copytrade_core.edges.runtime.control_files import ControlFiles
+from copytrade_core.edges.runtime.hot_restart import read_hot_restart
+from copytrade_core.edges.runtime.paper_account_file import PAPER_ACCOUNT_FILE, PaperAccountFile
+from copytrade_core.edges.runtime.runtime_files import SESSION_FILE, RuntimeFiles
+from copytrade_core.edges.runtime.session_db import SessionDb
+from copytrade_core.edges.runtime.session_observer import SessionObserver
+from copytrade_core.edges.runtime.shadow_orders import ShadowOrders
 from copytrade_core.edges.stages.paper_archive import Span, archived_of
 from copytrade_core.edges.stages.paper_plan import PaperPlan
 from copytrade_core.edges.stages.workplace import Workplace

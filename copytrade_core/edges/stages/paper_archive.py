@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from copytrade_core.edges.archived_polls import polled_events
-from copytrade_core.edges.intervals import epoch_ms, interval_ms_of
+from copytrade_core.edges.feeds.archived_polls import polled_events
+from copytrade_core.edges.market.intervals import epoch_ms, interval_ms_of
 from copytrade_core.edges.stages.episodes import RULES, load_episodes
 from copytrade_core.edges.stages.market_data import load_markets
 from copytrade_core.edges.stages.paper_plan import PaperPlan

@@ -11,24 +11,24 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from copytrade_core.edges.archived_polls import polled_events
-from copytrade_core.edges.http_market import FuturesMarket
-from copytrade_core.edges.intervals import epoch_ms, instant, interval_ms_of
-from copytrade_core.edges.live_feed import LiveFeed
-from copytrade_core.edges.live_polling import LivePolling
-from copytrade_core.edges.live_quotes import LiveQuotes
-from copytrade_core.edges.live_watch import LiveWatch
-from copytrade_core.edges.page_origin import refuse_mixed
-from copytrade_core.edges.session_addresses import addresses_of, refuse_elsewhere
-from copytrade_core.edges.session_db import SessionDb
-from copytrade_core.edges.session_lease import SessionLease
+from copytrade_core.edges.feeds.archived_polls import polled_events
+from copytrade_core.edges.feeds.live_feed import LiveFeed
+from copytrade_core.edges.feeds.live_polling import LivePolling
+from copytrade_core.edges.feeds.live_quotes import LiveQuotes
+from copytrade_core.edges.feeds.live_watch import LiveWatch
+from copytrade_core.edges.feeds.wall_clock import STEP_BACK_MS, WallClock
+from copytrade_core.edges.market.http_market import FuturesMarket
+from copytrade_core.edges.market.intervals import epoch_ms, instant, interval_ms_of
+from copytrade_core.edges.pages.page_origin import refuse_mixed
+from copytrade_core.edges.runtime.session_addresses import addresses_of, refuse_elsewhere
+from copytrade_core.edges.runtime.session_db import SessionDb
+from copytrade_core.edges.runtime.session_lease import SessionLease
 from copytrade_core.edges.stages.episodes import RULES
 from copytrade_core.edges.stages.instruments import exchange_of, trading_rules
 from copytrade_core.edges.stages.paper import PaperDesk, PaperOutcome, identity_of, opened_journal
 from copytrade_core.edges.stages.paper_plan import PaperPlan
 from copytrade_core.edges.stages.sources import source_client
 from copytrade_core.edges.stages.workplace import Workplace
-from copytrade_core.edges.wall_clock import STEP_BACK_MS, WallClock
 from copytrade_core.model.bar import BarSeries
 from copytrade_core.model.errors import BadConfig, BadInput, CopytradeError, NotStored, Where
 from copytrade_core.model.fill import FillModel

@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from copytrade_core.edges.lake import Head
-from copytrade_core.edges.search_report_counts import totals_of
+from copytrade_core.edges.reports.search_report_counts import totals_of
 from copytrade_core.edges.stages.holdout_facts import ledger_of
 from copytrade_core.edges.stages.holdout_plan import CHAMPION
 from copytrade_core.edges.stages.replay import lead_detail

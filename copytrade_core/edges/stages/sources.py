@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from copytrade_core.edges.http_pages import LISTS, LeadPages
 from copytrade_core.edges.lake import Head
-from copytrade_core.edges.page_archive import EPOCH
-from copytrade_core.edges.page_import import ImportResult, import_directory
+from copytrade_core.edges.pages.http_pages import LISTS, LeadPages
+from copytrade_core.edges.pages.page_archive import EPOCH
+from copytrade_core.edges.pages.page_import import ImportResult, import_directory
 from copytrade_core.edges.settings_values import http_limits
 from copytrade_core.edges.stages.workplace import SCHEMA_VERSION, StageOutcome, Workplace, parents
 from copytrade_core.model.errors import NotStored

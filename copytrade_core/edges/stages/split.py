@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-from copytrade_core.edges.intervals import epoch_ms
+from copytrade_core.edges.market.intervals import epoch_ms
 from copytrade_core.edges.settings_values import replay_spec
 from copytrade_core.edges.stages.episodes import load_episodes
 from copytrade_core.edges.stages.policies import load_policies

@@ -13,7 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from copytrade_core.edges.lake import Head, Lake
-from copytrade_core.edges.page_archive import PageArchive
+from copytrade_core.edges.pages.page_archive import PageArchive
 from copytrade_core.edges.settings import Settings
 from copytrade_core.edges.stages.code_version import code_version
 from copytrade_core.model.errors import BadConfig, Where

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from copytrade_core.edges.recorded_markets import RecordedMarkets
+from copytrade_core.edges.market.recorded_markets import RecordedMarkets
 from copytrade_core.edges.standins.venue_server import DIALECTS, VenueServerConfig, drill_setup
 from copytrade_core.edges.standins.venue_setup import VenueSetup, setup_from_json
 from copytrade_core.edges.venue_feeds import VenueEnvironment, load_bars_feed, read_bars

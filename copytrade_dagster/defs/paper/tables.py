@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from copytrade_core.edges.session_equity import session_equity
+from copytrade_core.edges.runtime.session_equity import session_equity
 from copytrade_core.edges.stages.canary_store import RECORD, SESSION, Gathered, load_session
 from copytrade_core.edges.stages.canary_summary import session_row
 from copytrade_core.edges.stages.workplace import Workplace
