@@ -24,7 +24,7 @@ $(error there is no demo to show: run `make demo` first)
 endif
 endif
 
-.PHONY: help install demo ui test lint format soak bench docs requirements clean
+.PHONY: help install demo ui test suite lint format soak bench docs requirements clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -38,7 +38,11 @@ demo: $(VENV)/.project $(INSTANCE)/dagster.yaml ## the whole line on a real lead
 ui: $(VENV)/.project $(INSTANCE)/dagster.yaml ## the Dagster UI on http://127.0.0.1:3000 (PORT=..., DEMO=1: what the demo made)
 	@DAGSTER_HOME="$(CURDIR)/$(INSTANCE)" PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/dagster dev -h 127.0.0.1 -p $(PORT)
 
-test: $(VENV)/.dev lint ## lint, types, contracts and the test suite
+# Both at once: the tests wait for processes and clocks often enough to leave the type checker its time.
+test: $(VENV)/.dev ## lint, types, contracts and the test suite
+	@$(MAKE) --no-print-directory -j 2 lint suite
+
+suite: $(VENV)/.dev
 	@HYPOTHESIS_PROFILE=ci $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 lint: $(VENV)/.dev ## style, formatting, types and import contracts

@@ -97,6 +97,7 @@ def test_a_ctrl_c_that_hits_a_destructor_wakes_even_a_sleep_that_begins_right_af
     assert "KeyboardInterrupt" in err
 
 
+@pytest.mark.soak
 def test_a_demo_that_is_stopped_leaves_no_process_behind(start, tmp_path):
     folder = tmp_path / "demo"
     code, _, err = stopped_after(6, start("demo", "--folder", str(folder)))

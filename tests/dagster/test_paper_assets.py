@@ -12,6 +12,7 @@ import dagster as dg
 import pytest
 
 from copytrade_core.edges.lake_views import connect
+from copytrade_core.edges.runtime.session_addresses import addresses_of
 from copytrade_core.edges.stages.canary_gates import canary_gate
 from copytrade_core.edges.stages.canary_parity import compare_session
 from copytrade_core.edges.stages.canary_place import archived_folder
@@ -175,7 +176,10 @@ def test_a_price_that_the_market_never_had_is_explained_by_nothing(project, inst
     with closing(sqlite3.connect(folder / "session.sqlite")) as journal, journal:
         journal.execute("UPDATE fills SET raw_price = raw_price * 101 / 100, price = price * 101 / 100")
     # Only a session that watched its lead counts for the gate, so this one is taken for such.
-    _ = store_session(place, replace(load_session(place, key), is_observed=True), folder=folder)
+    watched = replace(
+        load_session(place, key), is_observed=True, read_at=addresses_of(place.settings, with_venue=False)
+    )
+    _ = store_session(place, watched, folder=folder)
     _ = compare_session(place, key)
     facts = place.lake.document_as("paper_parity", key, dict[str, Any])["gate_facts"]
     assert facts["residual_bps_max"] > 50

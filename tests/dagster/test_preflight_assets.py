@@ -100,6 +100,7 @@ def test_a_result_whose_bytes_were_changed_is_noticed(store, project):
         _ = rehearsal_gate(store, project.lead, Gate.PREFLIGHT_CLEAN)
 
 
+@pytest.mark.soak
 def test_the_same_preflight_made_again_is_the_same_result_with_a_new_date(instance, store, project):
     before = store.lake.require("preflight_result", project.lead)
     again = run_job(instance, "preflight_lead", project.lead, seeds=2)

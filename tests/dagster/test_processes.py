@@ -103,6 +103,7 @@ def test_live_cannot_be_named_where_the_graph_is(project, home):
     assert done.returncode != 0
 
 
+@pytest.mark.soak
 def test_a_killed_materialisation_leaves_a_readable_store_and_a_rerun_is_equal(project, home, derive):
     _ = derive(asset_selection=[dg.AssetKey("source_pages")])
     untouched = project.root.with_name("untouched")
@@ -130,6 +131,7 @@ def _wait(ready, run: subprocess.Popen[bytes]) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.soak
 def test_two_backfills_at_once_neither_lock_nor_corrupt_each_other(project, unqueued):
     asked = ["job", "backfill", "-m", "copytrade_dagster.definitions", "-j", "derive_lead", "--noprompt"]
     backfills = [start(project, *asked, "--partitions", project.lead) for _ in range(2)]

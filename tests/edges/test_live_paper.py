@@ -122,6 +122,7 @@ def screen_of(lead: Live) -> str:
     return console.export_text()
 
 
+@pytest.mark.soak
 def test_failures_wait_longer_and_longer_but_no_longer_than_the_cap_and_are_shown(tmp_path, project_root):
     with live(tmp_path, project_root, [OLD, row(10, 9000)]) as lead:
         lead.start()

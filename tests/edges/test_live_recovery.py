@@ -151,7 +151,7 @@ def test_a_damaged_journal_is_refused_by_name_and_kept(tmp_path, project_root):
         assert journal.read_bytes() == b"not a journal at all" * 100
 
 
-def test_a_damaged_status_costs_nothing_for_the_journal_has_it_all(tmp_path, project_root):
+def test_a_damaged_status_is_put_aside_and_costs_nothing_for_the_journal_has_it_all(tmp_path, project_root):
     with live(tmp_path, project_root, [OLD, row(5, 9000)]) as lead:
         lead.start()
         lead.until(lambda: lead.lead().get("ok"), "a first poll")
@@ -159,8 +159,10 @@ def test_a_damaged_status_costs_nothing_for_the_journal_has_it_all(tmp_path, pro
         lead.until(lambda: lead.fills == ["open"], "the entry")
         _ = lead.stop()
         _ = (lead.folder / "RUN_STATUS.json").write_text("{")
+        aside = lead.folder / "RUN_STATUS.json.damaged"
         lead.start("r2")
-        time.sleep(0.5)
+        lead.until(aside.exists, "the damaged status beside the session")
+        assert aside.read_text() == "{"
         until_polled(lead, "r2")
         assert len(lead.status["positions"]) == 1
         assert lead.fills == ["open"]

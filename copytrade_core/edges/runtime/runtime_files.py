@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 from typing_extensions import override
 
-from copytrade_core.edges.atomic_files import write_whole
+from copytrade_core.edges.atomic_files import read_if_present, write_whole
 from copytrade_core.edges.runtime.row_files import RowFile
 from copytrade_core.edges.runtime.runtime_stamp import STAMP_FIELDS, stamp_of
 from copytrade_core.edges.runtime.session_lease import boot_id
@@ -65,6 +65,7 @@ class RuntimeFiles(StatusSink, RestartSink):
         wall_ms: Callable[[], int],
         write_every_ms: int,
     ) -> None:
+        _put_aside_if_damaged(folder / STATUS_FILE)
         self.folder = folder
         self._facts = facts
         self._instruments = instruments
@@ -222,6 +223,17 @@ class RuntimeFiles(StatusSink, RestartSink):
     def _whole(self, name: str, document: Mapping[str, object]) -> None:
         content = msgspec.json.format(msgspec.json.encode({**self._words, **document}), indent=1) + b"\n"
         write_whole(self.folder / name, content, tmp=self.folder)
+
+
+def _put_aside_if_damaged(path: Path) -> None:
+    """The journal tells a new status all that an unreadable one held; what broke that one may still be asked."""
+    content = read_if_present(path)
+    if content is None:
+        return
+    try:
+        _ = msgspec.json.decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        _ = path.replace(path.with_name(f"{path.name}.damaged"))
 
 
 def _urgent(status: SessionStatus) -> tuple[object, ...]:
