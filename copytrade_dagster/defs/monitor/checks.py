@@ -5,11 +5,11 @@ import dagster as dg
 from copytrade_core.promotion.gate_result import Gate
 from copytrade_dagster.defs.monitor.assets import monitor_incidents
 from copytrade_dagster.defs.paper.checks import gate_answer
-from copytrade_dagster.partitioned_checks import blocking_check
+from copytrade_dagster.partitioned_checks import telling_check
 from copytrade_dagster.partitions import LEADS
 
 
-@blocking_check(
+@telling_check(
     monitor_incidents,
     LEADS,
     "The monitor looked lately, nothing is open or critical. If not: docs/runbook.md says what to do for each.",
