@@ -24,7 +24,7 @@ FLAT = [(100_000, 100_100, 99_900, 100_000)] * 60
 LAST = 270
 FREE = replace(SPEC, costs=replace(COSTS, taker_fee=Ppm(0), maker_fee=Ppm(0), slippage=Ppm(0)))
 """Without slippage what is held is worth what was approved, so that caps can be compared to the last unit."""
-GROSS, ONE_SIDE = usdt(1_800), usdt(1_000)
+GROSS, ONE_SIDE = usdt(1_200), usdt(1_000)
 
 
 def of_lead(life, lead_id: str):
