@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from copytrade_core.edges.feeds.wall_clock import WallClock
+from copytrade_core.edges.runtime.control_files import Control, set_control
 from copytrade_core.edges.stages.paper_live import run_live_paper_session
 from copytrade_core.edges.stages.sources import poll_lead
 from copytrade_core.edges.standins.faults import FaultKind
@@ -96,6 +97,9 @@ def test_a_full_disk_stops_new_orders_says_so_and_leaves_nothing_half_written(tm
             lead.until(lambda: lead.ask("SELECT 1 FROM decisions WHERE reason = 'stop_new_orders'"), "the refusal")
             assert "cannot be" in lead.status["last_error"]
             assert lead.fills == []
+            # Ended in order: a process killed in the middle of a write may leave its temporary file.
+            set_control(lead.folder, Control.KILL, who="test", why="over", at_ms=now_ms())
+            assert process.wait(timeout=20) == 0
         assert list(lead.place.archive.damage(lead.place.archive.leads()[0])) == []
         assert not list((tmp_path / "data").rglob("*.part"))
         assert not list(lead.folder.rglob("*.part"))
