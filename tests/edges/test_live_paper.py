@@ -16,7 +16,7 @@ from copytrade_core.edges.standins.faults import FaultKind
 from copytrade_core.model.errors import StoreFault
 from copytrade_core.model.source import Endpoint, LeadId
 from copytrade_core.session.status import Ended
-from tests.edges.live_floor import DETAIL, HISTORY, LEAD, POSITIONS, Live, broken, live, row
+from tests.live_floor import DETAIL, HISTORY, LEAD, POSITIONS, Live, broken, live, row
 
 OLD = row(-3000, -2000)
 SEEDED = row(-100, 9000, is_long=False)

@@ -18,7 +18,7 @@ from copytrade_core.edges.stages.paper_live import run_live_paper_session
 from copytrade_core.edges.stages.sources import poll_lead
 from copytrade_core.edges.standins.faults import FaultKind
 from copytrade_core.model.errors import BadInput, StoreFault
-from tests.edges.live_floor import DETAIL, Live, broken, live, now_ms, row
+from tests.live_floor import DETAIL, Live, broken, live, now_ms, row
 
 ROOT = Path(__file__).resolve().parents[2]
 OLD = row(-3000, -2000)

@@ -27,7 +27,7 @@ from copytrade_core.edges.stages.workplace import SCHEMA_VERSION, Workplace, ope
 from copytrade_core.model.errors import BadInput
 from copytrade_core.model.session_record import SessionRecord
 from copytrade_core.model.source import Endpoint, LeadId, SourcePage
-from tests.edges.live_floor import LEAD, Live, live, row
+from tests.live_floor import LEAD, Live, live, row
 
 OLD = row(-3000, -2000)
 REAL = "https://www.binance.com"

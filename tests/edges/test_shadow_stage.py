@@ -37,8 +37,8 @@ from copytrade_core.promotion.gate_result import Gate, GateVerdict
 from copytrade_core.virtual_exchange.fault_json import faults_to_json
 from copytrade_core.virtual_exchange.faults import VenueFault, VenueFaultKind
 from copytrade_core.virtual_exchange.venue_ask import VenueCall
-from tests.edges.live_floor import LEAD as LIVE_LEAD
-from tests.edges.live_floor import Live, live, row
+from tests.live_floor import LEAD as LIVE_LEAD
+from tests.live_floor import Live, live, row
 from tests.made_lead import loosened
 from tests.shadow_floor import nothing_was_sent, now_ms, venue_beside
 from tests.small_lead import LEAD, place_of, small_project

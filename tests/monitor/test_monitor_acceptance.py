@@ -16,7 +16,7 @@ import pytest
 from copytrade_core.cli.app import main
 from copytrade_core.monitor.finding import Rule
 from tests.alert_services import AlertServices, alert_services
-from tests.live_runtime import copy_of, hold_on_paper
+from tests.live_floor import copy_of, hold_on_paper
 from tests.monitor_faults import FAULTS, LiveRuntime
 
 IN_AN_HOUR = {"COPYTRADE_MONITOR__EVENT_WINDOW_S": "0.001", "COPYTRADE_MONITOR__REJECTS_WINDOW_S": "0.001"}

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import socket
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Generator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Generator, Mapping
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from copytrade_core.edges.feeds.wall_clock import WallClock
+from copytrade_core.edges.market.intervals import instant
 from copytrade_core.edges.runtime.control_files import Control, set_control
+from copytrade_core.edges.runtime.session_lease import boot_id
 from copytrade_core.edges.settings import load_settings
 from copytrade_core.edges.stages.paper import PaperOutcome
 from copytrade_core.edges.stages.paper_live import run_live_paper_session
@@ -23,9 +29,11 @@ from copytrade_core.edges.stages.paper_plan import PaperPlan, canary_plan
 from copytrade_core.edges.stages.policies import load_policies
 from copytrade_core.edges.stages.sources import poll_lead
 from copytrade_core.edges.stages.workplace import Workplace, open_workplace
-from copytrade_core.edges.standins.binance import USUAL_PLAN, BinanceStandin, StandinConfig, running_standin
+from copytrade_core.edges.standins.binance import USUAL_PLAN, StandinConfig, standin_app
+from copytrade_core.edges.standins.control import CONTROL_PREFIX, StandinControl
 from copytrade_core.edges.standins.faults import Fault, FaultKind
 from copytrade_core.edges.standins.lead_records import records_from_directory
+from copytrade_core.edges.standins.server import loopback_socket, running_in_thread
 from copytrade_core.model.errors import CopytradeError
 from copytrade_core.model.units import Ppm
 from copytrade_core.strategies.leads import plain_lead
@@ -48,11 +56,65 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-class Live:
-    """One lead or several, their stand-in, and a session that follows them."""
+class Standin:
+    """The stand-in behind a door: a test may shut it, hear who asks and when, and change an answer on its way out."""
 
-    def __init__(self, place: Workplace, standin: BinanceStandin, folder: Path, zero_ms: int, leads: tuple[str, ...]):
-        self.place, self.standin, self.folder, self.zero_ms, self.leads = place, standin, folder, zero_ms, leads
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._open = ExitStack()
+        # Bound and never listening: while the door is shut nobody else gets the port, and who knocks is refused.
+        self._held = socket.socket()
+        self._held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._held.bind(("127.0.0.1", 0))
+        self._port = int(self._held.getsockname()[1])
+        self.base_url = f"http://127.0.0.1:{self._port}"
+        self.control = StandinControl(self.base_url)
+        self.asked_s: list[float] = []
+        """`time.monotonic` of every request, controls left out."""
+        self.change: Callable[[str, bytes], bytes] | None = None
+        """Path and body -> the body that is sent."""
+
+    def open(self) -> None:
+        """Let requests in."""
+        self._open.enter_context(running_in_thread(self, loopback_socket("127.0.0.1", self._port)))
+
+    def shut(self) -> None:
+        """Refuse every connection; those that are open are closed."""
+        self._open.close()
+
+    def end(self) -> None:
+        """Give the port back."""
+        self.shut()
+        self._held.close()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path, change, head = scope["path"], self.change, list[Message]()
+        if not path.startswith(CONTROL_PREFIX):
+            self.asked_s.append(time.monotonic())
+
+        async def changed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                head.append(message)
+                return
+            assert change is not None
+            body = change(path, message["body"])
+            others = [each for each in head[0]["headers"] if each[0] != b"content-length"]
+            await send({**head[0], "headers": [*others, (b"content-length", str(len(body)).encode())]})
+            await send({**message, "body": body})
+
+        await self._app(scope, receive, send if change is None or path.startswith(CONTROL_PREFIX) else changed)
+
+
+class Live:
+    """One lead or several, their stand-in, and a session that follows them.
+
+    `ahead_ms` is how far the session's clock goes before the machine's.
+    """
+
+    def __init__(self, place: Workplace, standin: Standin, folder: Path, zero_ms: int, leads: tuple[str, ...]):
+        self.ahead_ms = 0
+        self.place = replace(place, now=lambda: instant(self.now_ms()))
+        self.standin, self.folder, self.zero_ms, self.leads = standin, folder, zero_ms, leads
         self.outcome: PaperOutcome | None = None
         self.error: CopytradeError | None = None
         self._thread: threading.Thread | None = None
@@ -68,6 +130,9 @@ class Live:
         )
         return replace(plan, caps=replace(plan.caps, **{"entry_drift_ppm_max": Ppm(900_000), **caps}))
 
+    def now_ms(self) -> int:
+        return now_ms() + self.ahead_ms
+
     def at(self, second: float) -> None:
         self.standin.control.set_time(self.zero_ms + round(second * 1000))
 
@@ -77,17 +142,20 @@ class Live:
     def calls(self, path: str) -> int:
         return sum(count for name, count in self.standin.control.state()["calls"].items() if name.endswith(path))
 
-    def start(self, run_id: str = "r1", *, clock: Any = None, **caps: Any) -> None:
+    def start(
+        self, run_id: str = "r1", *, clock: Any = None, deadline_s: int = 60, status_every_ms: int = 100, **caps: Any
+    ) -> None:
         self.outcome, self.error = None, None
-        self._thread = threading.Thread(target=self._run, args=(run_id, clock, self.plan(**caps)), daemon=True)
+        asked = {"run_id": run_id, "deadline_s": deadline_s, "status_every_ms": status_every_ms, "clock": clock}
+        self._thread = threading.Thread(target=self._run, args=(self.plan(**caps),), kwargs=asked, daemon=True)
         self._thread.start()
 
-    def _run(self, run_id: str, clock: Any, plan: PaperPlan) -> None:
+    def _run(self, plan: PaperPlan, *, clock: Any, **asked: Any) -> None:
+        clock = clock or WallClock(read_ms=self.now_ms)
         try:
             self.outcome = run_live_paper_session(
-                self.place, plan, folder=self.folder, run_id=run_id, deadline_s=60, poll_every_s=0.1,
-                price_every_s=0.1, status_every_ms=100, clock=clock,
-            )  # fmt: skip
+                self.place, plan, folder=self.folder, clock=clock, poll_every_s=0.1, price_every_s=0.1, **asked
+            )
         except CopytradeError as error:
             self.error = error
 
@@ -158,13 +226,17 @@ def row(
 
 
 @contextmanager
-def live(tmp_path: Path, project_root: Path, *leads: list[tuple[float, float, dict[str, Any]]]) -> Generator[Live]:
+def live(
+    tmp_path: Path,
+    project_root: Path,
+    *leads: list[tuple[float, float, dict[str, Any]]],
+    settings: Mapping[str, object] | None = None,
+) -> Generator[Live]:
     """The lead's positions, polled once at second 0, which is now; later seconds lie a little in the future."""
     zero_ms = now_ms()
-    settings = tmp_path / "settings"
-    shutil.copytree(project_root / "settings", settings)
-    (settings / "follow.toml").write_text(FOLLOW)
-    config = settings / "copytrade.toml"
+    shutil.copytree(project_root / "settings", tmp_path / "settings")
+    (tmp_path / "settings" / "follow.toml").write_text(FOLLOW)
+    config = tmp_path / "settings" / "copytrade.toml"
     config.write_text(offline_settings(config.read_text(), "follow"))
     names = tuple(str(int(LEAD) + number) for number in range(len(leads)))
     for name, rows in zip(names, leads, strict=True):
@@ -175,13 +247,15 @@ def live(tmp_path: Path, project_root: Path, *leads: list[tuple[float, float, di
         ]
         write_pages(tmp_path / "pages" / name, made)
     records = records_from_directory(tmp_path / "pages")
-    with running_standin(StandinConfig(records=records, plan=USUAL_PLAN, port=0, as_of_ms=zero_ms)) as standin:
+    standin = Standin(standin_app(StandinConfig(records=records, plan=USUAL_PLAN, port=0, as_of_ms=zero_ms)))
+    standin.open()
+    try:
         quick: dict[str, Any] = {
             f"{host}.{name}": value
             for host in ("source", "market")
             for name, value in {**QUICK, "base_url": standin.base_url}.items()
         }
-        quick |= {"data_dir": str(tmp_path / "data"), "canary.delay_ms": 0}
+        quick |= {"data_dir": str(tmp_path / "data"), "canary.delay_ms": 0, **(settings or {})}
         (tmp_path / "overrides.json").write_text(json.dumps(quick))
         place = open_workplace(load_settings(file=config, overrides=quick))
         for name in names:
@@ -193,7 +267,35 @@ def live(tmp_path: Path, project_root: Path, *leads: list[tuple[float, float, di
             if followed.folder.is_dir():
                 set_control(followed.folder, Control.KILL, who="test", why="over", at_ms=now_ms())
             followed.join()
+    finally:
+        standin.end()
 
 
 def broken(kind: FaultKind, path: str = POSITIONS, **more: Any) -> Fault:
     return Fault(kind=kind, path=path, **more)
+
+
+# -- a runtime directory as a running session leaves it --------------------------------------------------------------
+
+
+def hold_on_paper(folder: Path, project_root: Path) -> None:
+    """Runs a session until it holds what the lead opened, and keeps its directory as it is then."""
+    work = folder.with_name(f"{folder.name}-work")
+    shutil.rmtree(work, ignore_errors=True)
+    with live(work, project_root, [row(-90_000, -80_000), row(10, 100_000)]) as lead:
+        lead.start(deadline_s=86_400, status_every_ms=5_000)
+        lead.until(lambda: lead.lead().get("ok"), "a first poll")
+        lead.at(15)
+        lead.until(lambda: lead.status["positions"], "the position that the lead opened")
+        for name in ("RUN_STATUS.json", "session.sqlite.lock"):
+            shutil.copy2(lead.folder / name, folder / name)
+        there, here = (sqlite3.connect(each / "session.sqlite") for each in (lead.folder, folder))
+        with closing(there), closing(here):
+            there.backup(here)
+
+
+def copy_of(kept: Path, folder: Path) -> Path:
+    """A directory of a test's own, whose session lives in this process."""
+    shutil.copytree(kept, folder)
+    (folder / "session.sqlite.lock").write_text(json.dumps({"pid": os.getpid(), "boot_id": boot_id()}))
+    return folder
