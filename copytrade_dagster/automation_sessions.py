@@ -5,6 +5,7 @@ is not started again. Whether one is wanted is decided in `edges.stages.canary_s
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 
 import dagster as dg
 from dagster._core.storage.tags import MAX_RUNTIME_SECONDS_TAG
@@ -15,43 +16,49 @@ from copytrade_core.edges.stages.canary_place import live_folder, runtime_folder
 from copytrade_core.edges.stages.canary_start import PAPER, NotNow, Start, next_session, not_yet
 from copytrade_core.edges.stages.workplace import Workplace
 from copytrade_core.model.digest import digest_of
-from copytrade_core.model.errors import CopytradeError
-from copytrade_dagster.partitions import LEADS
+from copytrade_core.model.errors import BadInput
 from copytrade_dagster.resources import PLACE
 from copytrade_dagster.session_runs import (
+    JOB_ASSETS,
     LEAD_TAG,
     PARTITION_LEAD,
+    SESSION_S_MAX,
     SESSION_TAG,
+    SLACK_S,
+    STEP,
+    STEP_TAG,
     STRATEGY_TAG,
+    assets_of,
     attempt,
     busy,
+    is_asked_for,
     is_of_its_own_day,
 )
+from copytrade_dagster.ticks import ask_each, leads_of
 
-SLACK_S = 900
-"""Beyond the deadline: exits of what is still held, and the start of the process."""
-SESSION_S_MAX = 86_400 + SLACK_S
 WHY_LENGTH_MAX = 300
+NO_LEAD = "No lead is tracked."
+COMPARED = "every session is compared as far as it can be"
 LIVE = {"ops": {"paper_session": {"config": {"live": True}}}}
 """Asked for before midnight and started after it, a session must not become one of a past day."""
 
 paper_canary = dg.define_asset_job(
     "paper_canary",
-    dg.AssetSelection.assets("paper_session", "paper_parity"),
+    dg.AssetSelection.assets(*sorted(JOB_ASSETS["paper_canary"])),
     executor_def=dg.in_process_executor,
-    tags={MAX_RUNTIME_SECONDS_TAG: str(SESSION_S_MAX), "step": "session"},
+    tags={MAX_RUNTIME_SECONDS_TAG: str(SESSION_S_MAX), STEP_TAG: STEP},
     description="One bounded paper session of a lead and day, and its parity with replay. Past days: from the archive.",
 )
 shadow_canary = dg.define_asset_job(
     "shadow_canary",
-    dg.AssetSelection.assets("shadow_orders"),
+    dg.AssetSelection.assets(*sorted(JOB_ASSETS["shadow_canary"])),
     executor_def=dg.in_process_executor,
-    tags={MAX_RUNTIME_SECONDS_TAG: str(SESSION_S_MAX), "step": "session"},
+    tags={MAX_RUNTIME_SECONDS_TAG: str(SESSION_S_MAX), STEP_TAG: STEP},
     description="One bounded shadow session of a lead and day; started by a person only, and submits nothing.",
 )
 compare_canary = dg.define_asset_job(
     "compare_canary",
-    dg.AssetSelection.assets("paper_parity"),
+    dg.AssetSelection.assets(*sorted(JOB_ASSETS["compare_canary"])),
     description="Compares a stored paper session with replay once more, when bars and history have grown over it.",
 )
 gather_canary = dg.define_asset_job(
@@ -73,11 +80,6 @@ def _place(context: dg.SensorEvaluationContext) -> Workplace:
     return place
 
 
-def _leads(instance: dg.DagsterInstance) -> list[str]:
-    assert LEADS.name is not None, "dynamic partitions are named"
-    return sorted(instance.get_dynamic_partitions(LEADS.name))
-
-
 @dg.sensor(
     job=paper_canary,
     required_resource_keys={PLACE},
@@ -86,28 +88,14 @@ def _leads(instance: dg.DagsterInstance) -> list[str]:
 )
 def paper_canary_sensor(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
     """Never while a control is set or a session of the lead runs; a killed session is gone on with."""
-    place, requests, reasons = _place(context), list[dg.RunRequest](), list[str]()
-    for lead_id in _leads(context.instance):
-        try:
-            asked = _session_request(context.instance, place, lead_id)
-        except CopytradeError as error:
-            asked = str(error)
-        if isinstance(asked, str):
-            reasons.append(f"{lead_id}: {asked}")
-        else:
-            requests.append(asked)
-    # A tick either asks or says why not: what it says beside requests goes to its log.
-    yield from requests
-    if not requests:
-        yield dg.SkipReason("; ".join(reasons) or "No lead is tracked.")
-    elif reasons:
-        context.log.info("not started: %s", "; ".join(reasons))
+    place = _place(context)
+    return ask_each(context, lambda lead_id: _session_request(context.instance, place, lead_id), nothing=NO_LEAD)
 
 
-def _session_request(instance: dg.DagsterInstance, place: Workplace, lead_id: str) -> dg.RunRequest | str:
+def _session_request(instance: dg.DagsterInstance, place: Workplace, lead_id: str) -> list[dg.RunRequest] | str:
     """What costs little is asked first: gates read all evidence of a lead, and most ticks end before them."""
     standing = standing_of(live_folder(place.settings, lead_id, PAPER))
-    if why := busy(instance, paper_canary.name, lead_id, standing, now=place.now()):
+    if why := busy(instance, lead_id, standing, now=place.now()):
         return why
     wanted = next_session(place, lead_id)
     if isinstance(wanted, NotNow):
@@ -117,7 +105,7 @@ def _session_request(instance: dg.DagsterInstance, place: Workplace, lead_id: st
         return number
     if (barred := not_yet(place, lead_id)) is not None:
         return barred.why
-    return _request(place, wanted, lead_id, number)
+    return [_request(place, wanted, lead_id, number)]
 
 
 def _request(place: Workplace, wanted: Start, lead_id: str, number: int) -> dg.RunRequest:
@@ -144,24 +132,23 @@ def _request(place: Workplace, wanted: Start, lead_id: str, number: int) -> dg.R
 )
 def monitor_sensor(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
     """The look costs milliseconds and writes nothing: the run does."""
+    place = _place(context)
+    return ask_each(context, lambda lead_id: _look_request(context.instance, place, lead_id), nothing=NO_LEAD)
+
+
+def _look_request(instance: dg.DagsterInstance, place: Workplace, lead_id: str) -> list[dg.RunRequest] | str:
+    """One look at a time: those that wait in the queue would find what the first of them has told."""
     from copytrade_core.edges.stages.canary_monitor import pending_changes
 
-    place, quiet = _place(context), True
-    for lead_id in _leads(context.instance):
-        try:
-            changes = pending_changes(place, lead_id)
-        except CopytradeError as error:
-            context.log.warning("%s: %s", lead_id, error)
-            continue
-        if changes:
-            quiet = False
-            # Incidents open again after they were over, so the minute is part of what makes a look a new one.
-            digest = digest_of({"changes": changes, "minute": f"{place.now():%Y-%m-%dT%H:%M}"})
-            yield dg.RunRequest(
-                run_key=f"{lead_id}:{digest[:16]}", partition_key=lead_id, tags={LEAD_TAG: lead_id, "step": "monitor"}
-            )
-    if quiet:
-        yield dg.SkipReason("Nothing new in any session.")
+    changes = pending_changes(place, lead_id)
+    if not changes:
+        return "nothing new"
+    if is_asked_for(instance, monitor_lead.name, lead_id, now=place.now()):
+        return "a run that looks at it has not finished"
+    # Incidents open again after they were over, so the minute is part of what makes a look a new one.
+    digest = digest_of({"changes": changes, "minute": f"{place.now():%Y-%m-%dT%H:%M}"})
+    tags = {LEAD_TAG: lead_id, STEP_TAG: "monitor"}
+    return [dg.RunRequest(run_key=f"{lead_id}:{digest[:16]}", partition_key=lead_id, tags=tags)]
 
 
 @dg.sensor(
@@ -172,35 +159,31 @@ def monitor_sensor(context: dg.SensorEvaluationContext) -> Iterator[dg.RunReques
 )
 def paper_parity_sensor(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
     """Bars of a session's last hours and the history of its positions come after its end."""
-    place, quiet = _place(context), True
-    for lead_id in _leads(context.instance):
-        try:
-            due = due_comparisons(place, lead_id)
-        except CopytradeError as error:
-            context.log.warning("%s: %s", lead_id, error)
-            continue
-        for one in due:
-            quiet = False
-            yield dg.RunRequest(run_key=one.run_key, partition_key=one.key, tags={LEAD_TAG: lead_id, "step": "parity"})
-    if quiet:
-        yield dg.SkipReason("Every session is compared as far as it can be.")
+    place = _place(context)
+    return ask_each(context, lambda lead_id: _comparisons(place, lead_id), nothing=NO_LEAD)
+
+
+def _comparisons(place: Workplace, lead_id: str) -> list[dg.RunRequest] | str:
+    tags = {LEAD_TAG: lead_id, STEP_TAG: "parity"}
+    due = due_comparisons(place, lead_id)
+    return [dg.RunRequest(run_key=one.run_key, partition_key=one.key, tags=tags) for one in due] or COMPARED
 
 
 @dg.run_status_sensor(
     run_status=dg.DagsterRunStatus.SUCCESS,
-    monitored_jobs=[paper_canary, compare_canary],
     request_job=gather_canary,
     minimum_interval_seconds=30,
     description="A session that ended or was compared is gathered into its lead's record, and the gates are asked.",
 )
 def session_ended(context: dg.RunStatusSensorContext) -> dg.RunRequest | dg.SkipReason:
-    """Once per run."""
+    """Once per run, of our jobs or of assets chosen in the UI."""
     lead_id = _lead_of(context)
-    return _nobodys(context) if lead_id is None else _follow(context, lead_id, gather_canary.name, "paper")
+    if lead_id is None or not assets_of(context.dagster_run) & {"paper_session", "paper_parity"}:
+        return _nobodys(context)
+    return _follow(context, lead_id, gather_canary.name, "paper")
 
 
 @dg.run_failure_sensor(
-    monitored_jobs=[paper_canary, shadow_canary],
     request_jobs=[monitor_lead, gather_canary],
     minimum_interval_seconds=30,
     description="A session's run that failed becomes an incident, told at once; what it stored is gathered for gates.",
@@ -210,19 +193,19 @@ def session_failed(context: dg.RunFailureSensorContext) -> dg.SensorResult | dg.
 
     A past day that could not be told from the archive is nobody's emergency: whoever asked for it sees it.
     """
-    lead_id = _lead_of(context)
-    if lead_id is None:
+    lead_id, run, requests = _lead_of(context), context.dagster_run, list[dg.RunRequest]()
+    made = assets_of(run)
+    if lead_id is None or not made & {"paper_session", "shadow_orders"}:
         return _nobodys(context)
-    run, requests = context.dagster_run, list[dg.RunRequest]()
     record = context.instance.get_run_record_by_id(run.run_id)
     if record is not None and is_of_its_own_day(record):
         began = record.start_time or record.create_timestamp.timestamp()
-        mode = "paper" if run.job_name == paper_canary.name else "shadow"
+        mode = "paper" if "paper_session" in made else "shadow"
         why = f"Dagster run {run.run_id[:8]} failed: {context.failure_event.message}"[:WHY_LENGTH_MAX]
         failed = {"failed_run": run.run_id, "mode": mode, "began_ms": round(began * 1000), "why": why}
         config = {"ops": {"monitor_incidents": {"config": failed}}}
         requests.append(_follow(context, lead_id, monitor_lead.name, "monitor", config))
-    if run.job_name == paper_canary.name:
+    if "paper_session" in made:
         requests.append(_follow(context, lead_id, gather_canary.name, "paper"))
     return dg.SensorResult(run_requests=requests)
 
@@ -232,7 +215,7 @@ def _lead_of(context: dg.RunStatusSensorContext) -> str | None:
 
 
 def _nobodys(context: dg.RunStatusSensorContext) -> dg.SkipReason:
-    return dg.SkipReason(f"Run {context.dagster_run.run_id} is of no lead.")
+    return dg.SkipReason(f"Run {context.dagster_run.run_id} is no session of a lead.")
 
 
 def _follow(
@@ -247,7 +230,7 @@ def _follow(
         job_name=job_name,
         partition_key=lead_id,
         run_config=run_config,
-        tags={LEAD_TAG: lead_id, "step": step},
+        tags={LEAD_TAG: lead_id, STEP_TAG: step},
     )
 
 
@@ -257,11 +240,12 @@ def _follow(
     description="The monitor looks at every lead that has a session, so that its silence can be told from its absence.",
 )
 def regular_look(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
-    """One run per lead with a session."""
+    """One run per lead with a session; a partition that is no lead's keeps no other from being looked at."""
     settings = load_settings()
-    for lead_id in _leads(context.instance):
-        if runtime_folders(settings, lead_id):
-            yield dg.RunRequest(partition_key=lead_id, tags={LEAD_TAG: lead_id, "step": "monitor"})
+    for lead_id in leads_of(context.instance):
+        with suppress(BadInput):
+            if runtime_folders(settings, lead_id):
+                yield dg.RunRequest(partition_key=lead_id, tags={LEAD_TAG: lead_id, STEP_TAG: "monitor"})
 
 
 SESSION_SCHEDULES = [regular_look]

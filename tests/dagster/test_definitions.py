@@ -152,8 +152,10 @@ def test_the_instance_sends_nothing_and_bounds_every_run(tmp_path, project_root)
         assert instance.run_retries_enabled is False
         queue = instance.get_concurrency_config().run_queue_config
         assert queue is not None
-        limits = {limit["value"]: limit["limit"] for limit in queue.tag_concurrency_limits}
-        assert limits["session"] < queue.max_concurrent_runs
+        limits = {(limit["key"], str(limit["value"])): limit["limit"] for limit in queue.tag_concurrency_limits}
+        assert limits["step", "session"] < queue.max_concurrent_runs
+        # A backfill from an asset's page has no tag of ours on its runs, and two cores.
+        assert limits["dagster/backfill", "{'applyLimitPerUniqueValue': True}"] == 2
 
 
 @pytest.mark.parametrize("cell", ["a|b", "plain"])

@@ -10,6 +10,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.storage.tags import MAX_RUNTIME_SECONDS_TAG
 
 from copytrade_core.edges.lake_views import connect
 from copytrade_core.edges.runtime.session_addresses import addresses_of
@@ -19,8 +20,8 @@ from copytrade_core.edges.stages.canary_place import archived_folder
 from copytrade_core.edges.stages.canary_store import Gathered, gather, load_session, store_session
 from copytrade_core.evidence.parity import Cause
 from copytrade_core.promotion.gate_result import Gate, GateVerdict
-from copytrade_dagster.automation_sessions import PARTITION_LEAD
 from copytrade_dagster.definitions import defs
+from copytrade_dagster.session_runs import PARTITION_LEAD, SESSION_S_MAX
 
 DAY = "2026-01-03"
 SESSION_CHECKS = {"caps_held", "cash_balances", "ids_unique", "no_open_while_halted"}
@@ -59,6 +60,9 @@ def test_a_past_day_is_a_session_told_from_the_archive_that_keeps_every_check(pr
     assert not record.is_observed, "the archive was told, nothing was watched"
     run = instance.get_run_by_id(session_run.run_id)
     assert run.tags[PARTITION_LEAD] == project.lead
+    # No job of ours gave it tags: its own time and place in the queue are what it said of itself.
+    assert (run.tags["step"], run.tags["lead"]) == ("session", project.lead)
+    assert int(run.tags[MAX_RUNTIME_SECONDS_TAG]) == SESSION_S_MAX
     materialised = instance.get_latest_materialization_event(dg.AssetKey("paper_session")).asset_materialization
     stored = project.place().lake.require("paper_session", f"{DAY}|{project.lead}")
     assert materialised.metadata["digest"].value == stored.digest

@@ -54,6 +54,13 @@ def ran(instance, project, key, status, *, day=None):
     return create_run_for_test(instance, job_name=paper_canary.name, status=status, tags=tags)
 
 
+def chosen(instance, project, asset, status, *, day=None):
+    """A run that somebody started from an asset's page, or a backfill from there: of no job of ours."""
+    tags = {PARTITION_LEAD: project.lead, PARTITION_DAY: day or f"{utc_now():%Y-%m-%d}"}
+    selection = frozenset({dg.AssetKey(asset)})
+    return create_run_for_test(instance, job_name="__ASSET_JOB", status=status, tags=tags, asset_selection=selection)
+
+
 def sessions(instance):
     """How the runs of sessions stand; the run that derived the lead is none."""
     return [run.status for run in instance.get_runs(dg.RunsFilter(job_name=paper_canary.name))]
@@ -251,6 +258,46 @@ def test_a_past_day_that_cannot_be_told_is_nobodys_emergency(project, instance):
     assert [one.job_name for one in asked_for] == ["gather_canary"]
 
 
+@pytest.mark.parametrize("asset", ["paper_session", "paper_parity"])
+def test_a_session_from_an_assets_page_is_gathered_too(project, instance, asset):
+    run = chosen(instance, project, asset, dg.DagsterRunStatus.SUCCESS)
+    (gathered,) = followed(session_ended, instance, run, dg.DagsterEventType.RUN_SUCCESS)
+    assert (gathered.job_name, gathered.partition_key) == ("gather_canary", project.lead)
+
+
+@pytest.mark.parametrize(
+    ("asset", "jobs", "mode"),
+    [
+        ("paper_session", ["monitor_lead", "gather_canary"], "paper"),
+        ("shadow_orders", ["monitor_lead"], "shadow"),
+        ("paper_parity", [], None),
+        ("episodes", [], None),
+    ],
+)
+def test_a_session_from_an_assets_page_that_failed_is_told_and_what_is_no_session_is_not(
+    project, instance, asset, jobs, mode
+):
+    run = chosen(instance, project, asset, dg.DagsterRunStatus.FAILURE)
+    asked_for = followed(session_failed, instance, run, dg.DagsterEventType.RUN_FAILURE)
+    requests = [one for one in asked_for if isinstance(one, dg.RunRequest)]
+    assert [one.job_name for one in requests] == jobs
+    if mode is not None:
+        assert requests[0].run_config["ops"]["monitor_incidents"]["config"]["mode"] == mode
+
+
+@pytest.mark.usefixtures("folder")
+def test_no_session_starts_beside_one_from_an_assets_page_and_past_days_keep_nobody_waiting(project, instance):
+    place = project.place()
+    _ = ran(instance, project, "key", dg.DagsterRunStatus.STARTED, day="2026-01-03")
+    _ = chosen(instance, project, "paper_session", dg.DagsterRunStatus.STARTED, day="2026-01-03")
+    _ = chosen(instance, project, "paper_parity", dg.DagsterRunStatus.STARTED)
+    assert asked(paper_canary_sensor, place, instance).run_requests
+    run = chosen(instance, project, "paper_session", dg.DagsterRunStatus.STARTING)
+    tick = asked(paper_canary_sensor, place, instance)
+    assert not tick.run_requests
+    assert run.run_id in tick.skip_message
+
+
 @pytest.mark.usefixtures("derived")
 def test_a_run_that_failed_before_any_session_began_is_one_incident_however_often_it_is_told(project, instance):
     run = ran(instance, project, "key", dg.DagsterRunStatus.FAILURE)
@@ -299,11 +346,40 @@ def test_beside_a_session_that_lives_nothing_starts_whoever_started_it(project, 
         lease.release()
 
 
+def test_a_monitor_that_cannot_look_says_so_and_does_not_say_that_all_is_quiet(project, instance, folder, monkeypatch):
+    leave_status(folder, run_id="r1", ended=None)
+    monkeypatch.setenv("COPYTRADE_ALERT_URL", "nosuchservice://hunter22")
+    tick = asked(monitor_sensor, project.place(), instance)
+    assert not tick.run_requests
+    assert "COPYTRADE_ALERT_URL" in tick.skip_message
+    assert "hunter22" not in tick.skip_message
+
+
+def test_a_look_that_has_not_finished_is_not_asked_for_again_and_one_that_is_lost_is(project, instance, folder):
+    leave_status(folder, run_id="r1", ended=None)
+    place = project.place()
+    (request,) = asked(monitor_sensor, place, instance).run_requests
+    waiting = create_run_for_test(
+        instance,
+        job_name=request.job_name or "monitor_lead",
+        status=dg.DagsterRunStatus.STARTING,
+        tags={**request.tags, "dagster/partition": request.partition_key},
+    )
+    assert "has not finished" in asked(monitor_sensor, place, instance).skip_message
+    later = open_workplace(place.settings, now=lambda: utc_now() + LOST_AFTER + timedelta(seconds=5))
+    assert asked(monitor_sensor, later, instance).run_requests
+    instance.report_run_failed(waiting)
+    assert asked(monitor_sensor, place, instance).run_requests
+
+
 def test_the_monitor_asks_for_a_run_only_where_something_changed(project, instance, folder):
     assert not asked(monitor_sensor, project.place(), instance).run_requests
     leave_status(folder, run_id="r1", ended=None)
     (request,) = asked(monitor_sensor, project.place(), instance).run_requests
     assert request.partition_key == project.lead
+    # Anybody can add a partition in the UI; one that is no lead's keeps no other from being looked at.
+    instance.add_dynamic_partitions("lead", ["../x", "hello"])
+    assert asked(monitor_sensor, project.place(), instance).run_requests
     context = dg.build_schedule_context(instance=instance, scheduled_execution_time=NOW)
     assert [one.partition_key for one in ticked(regular_look, context)] == [project.lead]
     done = defs.resolve_job_def("monitor_lead").execute_in_process(

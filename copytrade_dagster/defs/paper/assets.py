@@ -11,6 +11,7 @@ from copytrade_dagster.faults import explained
 from copytrade_dagster.lineage import materialised
 from copytrade_dagster.partitions import LEADS, SESSIONS
 from copytrade_dagster.resources import PLACE, place_of
+from copytrade_dagster.session_runs import mark
 
 
 class SessionConfig(dg.Config):
@@ -40,6 +41,7 @@ def paper_session(context: dg.AssetExecutionContext, config: SessionConfig) -> d
     from copytrade_dagster.defs.paper.tables import session_tables
 
     day, lead_id = context.partition_key.split("|")
+    mark(context, lead_id)
     with explained():
         request = CanaryRequest(
             lead_id=lead_id,

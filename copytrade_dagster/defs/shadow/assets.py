@@ -11,6 +11,7 @@ from copytrade_dagster.faults import explained
 from copytrade_dagster.lineage import materialised
 from copytrade_dagster.partitions import SESSIONS
 from copytrade_dagster.resources import PLACE, place_of
+from copytrade_dagster.session_runs import mark
 
 
 @dg.asset(
@@ -30,6 +31,7 @@ def shadow_orders(context: dg.AssetExecutionContext, config: SessionConfig) -> d
     from copytrade_dagster.defs.shadow.tables import desired_table
 
     day, lead_id = context.partition_key.split("|")
+    mark(context, lead_id)
     with explained():
         request = CanaryRequest(
             lead_id=lead_id,
