@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from copytrade_core.evidence.account_check import account_breaches
 from copytrade_core.model.session_record import SessionFill, SessionRecord
 from copytrade_core.model.side import Side
 from copytrade_core.model.units import Money
@@ -175,7 +176,10 @@ def _throttle(record: SessionRecord) -> tuple[list[str], int]:
 
 
 def cash_balances(record: SessionRecord) -> SessionAnswer:
-    """Initial equity + realised - fees - funding is the ledger's cash, and the account's, to the last unit."""
+    """Initial equity + realised - fees - funding is the ledger's cash, and the account's own telling is the ledger's.
+
+    To the last unit: cash, fees, funding, every trade, what is held and the equity.
+    """
     walk = _Walk(record)
     walk.take_all()
     fees = sum(fill.fee for fill in record.fills)
@@ -184,10 +188,9 @@ def cash_balances(record: SessionRecord) -> SessionAnswer:
     breaches = [f"holding {episode} left the book without a fill" for episode in record.written_off]
     if expected != record.cash:
         breaches.append(f"the ledger's cash is {record.cash / 1e8:.8f}, fills give {expected / 1e8:.8f}")
-    if record.account_cash is not None and record.account_cash != record.cash:
-        breaches.append(f"the account has {record.account_cash / 1e8:.8f}, the ledger {record.cash / 1e8:.8f}")
     if not record.written_off and still != dict(record.held):
         breaches.append(f"fills leave {len(still)} holdings, the ledger has {len(record.held)} or at other costs")
+    breaches.extend(account_breaches(record))
     return SessionAnswer(
         name="cash_balances",
         breaches=tuple(breaches),
@@ -198,6 +201,7 @@ def cash_balances(record: SessionRecord) -> SessionAnswer:
             "funding_usdt": record.funding / 1e8,
             "cash_usdt": record.cash / 1e8,
             "difference_e8": record.cash - expected,
+            "account_cash_usdt": "not told" if record.account_told is None else record.account_told.cash / 1e8,
         },
     )
 

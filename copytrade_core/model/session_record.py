@@ -65,16 +65,48 @@ class SessionAlert:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AccountPosition:
+    """What an account holds on one side of a market: one position, whichever episodes it belongs to.
+
+    `cost` is the entry notional of what is still held.
+    """
+
+    market: str
+    side: Side
+    quantity: Steps
+    cost: Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountTold:
+    """The account's own telling, from its own log: nothing of the session's journal is in it.
+
+    `initial` is the cash it was opened with. `equity` is at the marks of the session's last status, None where a mark
+    is missing or no status is as young as the account. `funding` is what was paid (negative: received). `trade_ids` are
+    named as a journal names them.
+    """
+
+    initial: Money
+    cash: Money
+    equity: Money | None
+    fees: Money
+    funding: Money
+    positions: tuple[AccountPosition, ...]
+    trade_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SessionRecord:
     """One session as it was when it ended; `ended` is None where it was killed or still runs.
 
     `is_observed` says that it polled the lead while things happened (a reconstructed or archived session did not).
     `caps` are the limits in force by name, in their own units. `held` maps episodes to the cost of what is still held,
-    `written_off` names holdings that left the book without a fill. `cash` is the ledger's and `account_cash` that of
-    the account itself (None where there is none); `funding` is what was paid (negative: received). `polls_count`
-    counts looks at the source and `failed_polls_count` those that told nothing. `close_wished_ms`
-    is when the strategy first wanted each episode closed at the market. `read_at` is where all of it was read; None:
-    it was told the archive, its runs read at several addresses, or it was stored before they were kept.
+    `written_off` names holdings that left the book without a fill. `cash` and `funding` (what was paid; negative:
+    received) are the ledger's, `equity` that of the last status; `account_told` is what the account itself says (None:
+    it keeps no log that is read here, or the record was stored before it was asked). `polls_count` counts looks at the
+    source and `failed_polls_count` those that told nothing. `close_wished_ms` is when the strategy first wanted each
+    episode closed at the market. `read_at` is where all of it was read; None: it was told the archive, its runs read at
+    several addresses, or it was stored before they were kept.
     """
 
     lead: str
@@ -95,7 +127,6 @@ class SessionRecord:
     initial_equity: Money
     cash: Money
     equity: Money
-    account_cash: Money | None
     funding: Money
     held: Mapping[str, Money]
     written_off: tuple[str, ...]
@@ -110,3 +141,4 @@ class SessionRecord:
     refused: Mapping[str, int]
     close_wished_ms: Mapping[str, int]
     read_at: ReadAt | None = None
+    account_told: AccountTold | None = None

@@ -99,7 +99,8 @@ class Ears:
         for held in self._runner.held_then(due.market, due.time_ms):
             notional = self._instruments[due.market].notional(due.price, held.quantity)
             cost = funding_cost(notional, due.rate, sign=held.side.sign)
+            if self._taker is not None:
+                # The ledger follows the account: killed in between, the rate may be another when it is due again.
+                cost = self._taker.charge(f"{held.episode_id}|{due.time_ms}", cost)
             paid = FundingPaid(episode_id=held.episode_id, market=due.market, cost=cost, time_ms=due.time_ms)
             self._runner.fund(paid)
-            if self._taker is not None:
-                self._taker.charge(f"{held.episode_id}|{due.time_ms}", cost)

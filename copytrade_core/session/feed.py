@@ -138,8 +138,8 @@ class PriceTaker(Protocol):
         """A best quote was seen."""
         ...
 
-    def charge(self, charge_id: str, cost: Money) -> None:
-        """Pay funding, once for each id."""
+    def charge(self, charge_id: str, cost: Money) -> Money:
+        """Pay funding, once for each id; gives what was paid under it, now or before."""
         ...
 
     def step(self) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from copytrade_core.ledger.pnl import linear_pnl
 from copytrade_core.model.fill import Fill
 from copytrade_core.model.instrument import Instrument, Market
+from copytrade_core.model.session_record import AccountPosition
 from copytrade_core.model.side import Side
 from copytrade_core.model.units import Money, Steps, Ticks
 from copytrade_core.model.venue import VenuePosition
@@ -39,6 +40,13 @@ class PaperAccount:
             )
             for key, (quantity, cost) in self._held.items()
             if market in (None, key[0])
+        )
+
+    def at_cost(self) -> tuple[AccountPosition, ...]:
+        """Everything held, with its exact cost, which a price per step rounds."""
+        return tuple(
+            AccountPosition(market=market, side=side, quantity=quantity, cost=cost)
+            for (market, side), (quantity, cost) in self._held.items()
         )
 
     def apply(self, fill: Fill) -> None:

@@ -27,16 +27,17 @@ class PaperBooks:
         self._orders: dict[str, VenueOrder] = {}
         self._working: dict[str, Order] = {}
         self._fills: list[VenueFill] = []
-        self._charges: set[str] = set()
+        self._charges: dict[str, Money] = {}
 
     # -- changes ----------------------------------------------------------------------------------------------------
 
-    def placed(self, order: Order, at_ms: int) -> None:
-        """An order works from now on."""
+    def placed(self, order: Order, at_ms: int) -> str:
+        """An order works from now on; gives the account's own id of it."""
+        venue_order_id = f"paper{len(self._orders) + 1}"
         self._working[order.client_order_id] = order
         self._orders[order.client_order_id] = VenueOrder(
             client_order_id=order.client_order_id,
-            venue_order_id=f"paper{len(self._orders) + 1}",
+            venue_order_id=venue_order_id,
             market=order.market,
             buys=order.buys,
             status=VenueOrderStatus.OPEN,
@@ -44,6 +45,7 @@ class PaperBooks:
             filled=Steps(0),
             created_at_ms=at_ms,
         )
+        return venue_order_id
 
     def ended(self, client_order_id: str, status: VenueOrderStatus) -> Order:
         """A working order ends; all of it has filled, or nothing."""
@@ -79,14 +81,20 @@ class PaperBooks:
 
     def charged(self, charge_id: str, cost: Money) -> None:
         """Funding was paid, or received."""
-        self._charges.add(charge_id)
+        self._charges[charge_id] = cost
         self.account.charge(cost)
 
     # -- queries ----------------------------------------------------------------------------------------------------
 
-    def has_charged(self, charge_id: str) -> bool:
-        """Whether a payment is booked."""
-        return charge_id in self._charges
+    @property
+    def charges(self) -> Mapping[str, Money]:
+        """What was paid under each id."""
+        return self._charges
+
+    @property
+    def trades(self) -> tuple[VenueFill, ...]:
+        """Every trade of the account, oldest first."""
+        return tuple(self._fills)
 
     def order(self, client_order_id: str) -> VenueOrder | None:
         """One order, final ones included."""

@@ -61,7 +61,8 @@ from copytrade_core.session.ports import Clock
 class PaperBroker(Broker):
     """One paper account in hedge mode; every change is in the log before anybody hears of it.
 
-    A client order id is taken once for ever. Reductions never open: one that finds nothing held is expired.
+    A client order id is taken once for ever. Reductions never open: one that finds nothing held is expired. `books` is
+    everything the account has.
 
     Args:
         account: its alias.
@@ -84,7 +85,7 @@ class PaperBroker(Broker):
         self._terms = terms
         self._log = log
         self._clock = clock
-        self._books = PaperBooks(instruments=instruments, cash=terms.cash)
+        self.books = PaperBooks(instruments=instruments, cash=terms.cash)
         self._matching = PaperMatching(instruments=instruments, terms=terms)
         self._begun: BarsBegun | QuoteBegun | None = None
         self._is_begun_logged = True
@@ -130,15 +131,16 @@ class PaperBroker(Broker):
             begun = () if self._is_begun_logged else (self._begun,)
             self._append(*begun, stepped)
             self._is_begun_logged = True
-            if self._books.filled(fill):
+            if self.books.filled(fill):
                 return True
         return False
 
-    def charge(self, charge_id: str, cost: Money) -> None:
-        """Pay funding, once for each id."""
-        if not self._books.has_charged(charge_id):
+    def charge(self, charge_id: str, cost: Money) -> Money:
+        """Pay funding, once for each id; gives what was paid under it, perhaps before a restart at another rate."""
+        if charge_id not in self.books.charges:
             self._append(Charged(charge_id=charge_id, cost=cost))
-            self._books.charged(charge_id, cost)
+            self.books.charged(charge_id, cost)
+        return self.books.charges[charge_id]
 
     # -- the broker's face ------------------------------------------------------------------------------------------
 
@@ -151,32 +153,32 @@ class PaperBroker(Broker):
 
     @override
     def positions(self) -> tuple[VenuePosition, ...]:
-        return self._books.account.positions()
+        return self.books.account.positions()
 
     @override
     def position(self, market: Market) -> tuple[VenuePosition, ...]:
-        return self._books.account.positions(market)
+        return self.books.account.positions(market)
 
     @override
     def open_orders(self) -> tuple[VenueOrder, ...]:
-        return self._books.open_orders()
+        return self.books.open_orders()
 
     @override
     def orders(self, market: Market, *, since_ms: int) -> tuple[VenueOrder, ...]:
-        return self._books.orders(market, since_ms)
+        return self.books.orders(market, since_ms)
 
     @override
     def order(self, market: Market, client_order_id: str) -> VenueOrder | Absent:
-        order = self._books.order(client_order_id)
+        order = self.books.order(client_order_id)
         return order if order is not None and order.market == market else Absent()
 
     @override
     def fills(self, market: Market, *, since_ms: int) -> tuple[VenueFill, ...]:
-        return self._books.fills(market, since_ms)
+        return self.books.fills(market, since_ms)
 
     @override
     def balance(self) -> VenueBalance:
-        return VenueBalance(equity=self._books.account.cash, free=self._books.account.cash)
+        return VenueBalance(equity=self.books.account.cash, free=self.books.account.cash)
 
     @override
     def probe(self) -> VenueProbe:
@@ -190,7 +192,7 @@ class PaperBroker(Broker):
 
     @override
     def submit(self, order: Order) -> SubmitOutcome:
-        if self._books.order(order.client_order_id) is not None:
+        if self.books.order(order.client_order_id) is not None:
             return Exists(code="duplicate_client_order_id")
         refusal = self._refusal(order)
         if refusal is not None:
@@ -201,7 +203,7 @@ class PaperBroker(Broker):
 
     @override
     def cancel(self, market: Market, client_order_id: str) -> CancelOutcome:
-        working = self._books.working(client_order_id)
+        working = self.books.working(client_order_id)
         if working is None or working.market != market:
             return CancelOutcome.NOT_OPEN
         taken = TakenBack(client_order_id=client_order_id, at_ms=self._clock.now_ms())
@@ -257,9 +259,9 @@ class PaperBroker(Broker):
                         where=Where(row=number, field="client_order_id"),
                         next_step="It was changed by hand, or by another version: start in an empty runtime directory",
                     )
-                _ = self._books.filled(fill)
+                _ = self.books.filled(fill)
             case Charged(charge_id=charge_id, cost=cost):
-                self._books.charged(charge_id, cost)
+                self.books.charged(charge_id, cost)
             case Opened():
                 raise BadInput("a second account in one log", where=Where(row=number, field="paper_account"))
 
@@ -276,15 +278,13 @@ class PaperBroker(Broker):
     def _placed(self, placed: Placed) -> str:
         """Take an order in; gives the account's own id of it."""
         order = placed.order
-        self._books.placed(order, placed.at_ms)
+        venue_order_id = self.books.placed(order, placed.at_ms)
         executable_ms = max(order.live_from_ms, placed.at_ms) + self._terms.delay_ms
         self._matching.submit(replace(order, live_from_ms=executable_ms))
-        taken = self._books.order(order.client_order_id)
-        assert taken is not None, "it was taken a moment ago"
-        return taken.venue_order_id
+        return venue_order_id
 
     def _taken_back(self, client_order_id: str) -> None:
-        self._matching.cancel(self._books.ended(client_order_id, VenueOrderStatus.CANCELLED))
+        self._matching.cancel(self.books.ended(client_order_id, VenueOrderStatus.CANCELLED))
 
     def _refusal(self, order: Order) -> str | None:
         rules = self._instruments.get(order.market)

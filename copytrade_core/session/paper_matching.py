@@ -5,20 +5,24 @@ Booking, cancelling and remembering are the broker's.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from copytrade_core.model.bar import Bar, QuoteSeries
-from copytrade_core.model.errors import BadConfig, Where
+from copytrade_core.model.errors import BadConfig, BadInput, Where
 from copytrade_core.model.fill import Fill, FillModel
 from copytrade_core.model.instrument import Instrument, Market
 from copytrade_core.model.order import Order
 from copytrade_core.model.round_trip import CostModel
 from copytrade_core.model.side import Side
-from copytrade_core.model.units import Money, Ticks
+from copytrade_core.model.units import Money, Ppm, Ticks
 from copytrade_core.virtual_exchange.exchange import VirtualExchange
+
+_MODELS = "|".join(FillModel)
+_TERMS = re.compile(rf"({_MODELS}) ({_MODELS}) taker (\d+) maker (\d+) slippage (\d+) ppm delay (\d+) ms")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +45,25 @@ class PaperTerms:
         costs = self.costs
         fees = f"taker {costs.taker_fee} maker {costs.maker_fee} slippage {costs.slippage} ppm"
         return f"{self.market_fill} {self.rung_fill} {fees} delay {self.delay_ms} ms"
+
+    @classmethod
+    def of_text(cls, text: str, *, cash: Money) -> PaperTerms:
+        """The terms back from their line, to read an account as it was opened; where its costs come from is not in it.
+
+        Raises:
+            BadInput: not such a line.
+        """
+        found = _TERMS.fullmatch(text)
+        if found is None:
+            raise BadInput(f"{text!r} are no terms of a paper account", where=Where(field="terms"))
+        taker, maker, slippage, delay_ms = map(int, found.group(3, 4, 5, 6))
+        return cls(
+            market_fill=FillModel(found[1]),
+            rung_fill=FillModel(found[2]),
+            costs=CostModel(taker_fee=Ppm(taker), maker_fee=Ppm(maker), slippage=Ppm(slippage), source="its log"),
+            delay_ms=delay_ms,
+            cash=cash,
+        )
 
 
 class PaperMatching:

@@ -16,6 +16,7 @@ from copytrade_core.model.verdict import RefusalReason
 from copytrade_core.replay.reference import replay
 from copytrade_core.session.archived_feed import place_of
 from copytrade_core.session.correlation import correlation_ppm
+from copytrade_core.session.paper_log import Charged, MemoryLog, decode_record
 from copytrade_core.session.snapshot import check_resume
 from copytrade_core.session.status import Ended
 from copytrade_core.session.virtual_clock import VirtualClock
@@ -158,6 +159,38 @@ def test_funding_is_paid_as_in_a_replay_and_once_through_a_restart():
     (trip,) = result.round_trips
     assert trip.funding != 0
     assert paper.book().cash == PAID.initial_equity + trip.pnl
+    assert paper.broker().balance().equity == paper.book().cash
+
+
+class DiesOnceCharged(MemoryLog):
+    """The process dies when the account has booked its first payment and the ledger has not."""
+
+    is_armed = True
+
+    def append(self, records):
+        super().append(records)
+        if self.is_armed and any(b'"Charged"' in record for record in records):
+            self.is_armed = False
+            raise KeyboardInterrupt
+
+
+def test_killed_between_account_and_ledger_both_have_paid_what_the_account_paid_first():
+    """Live, the rate known before an instant stands for the one published after it: they may differ over a restart."""
+
+    def funded(rate: int):
+        series_of = FundingSeries(market=BTC, time_ms=np.array([at_ms(40)]), rate=np.array([rate], dtype=np.int64))
+        return data(series(FLAT), funding=[series_of])
+
+    paper = Paper([opened(life := episode(22, 70)), closed(life)], FOLLOW, PAID, funded(10_000))
+    paper.log = DiesOnceCharged()
+    with pytest.raises(KeyboardInterrupt):
+        _ = paper.session().run()
+    paper.data = funded(30_000)
+    _ = paper.session().run()
+    (paid,) = [decode_record(text, 1) for text in paper.log.load() if b'"Charged"' in text]
+    assert isinstance(paid, Charged)
+    assert paid.cost > 0
+    assert not paper.book().holdings
     assert paper.broker().balance().equity == paper.book().cash
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -19,7 +19,8 @@ import msgspec
 
 from copytrade_core.edges.atomic_files import read_if_present
 from copytrade_core.edges.runtime.control_files import Control, note_of
-from copytrade_core.edges.runtime.paper_account_file import PAPER_ACCOUNT_FILE, PaperAccountFile
+from copytrade_core.edges.runtime.paper_account_file import PAPER_ACCOUNT_FILE
+from copytrade_core.edges.runtime.paper_account_told import Marked, RulesOf, told_account
 from copytrade_core.edges.runtime.row_files import numbered_rows
 from copytrade_core.edges.runtime.runtime_files import PARAMS_FILE, SESSION_FILE, STATUS_FILE
 from copytrade_core.edges.runtime.session_addresses import only_address
@@ -27,16 +28,13 @@ from copytrade_core.edges.runtime.session_reader import reading
 from copytrade_core.ledger.post import opened_book
 from copytrade_core.model.book import Book
 from copytrade_core.model.errors import BadInput, NotStored, StoreFault, Where
-from copytrade_core.model.instrument import Instrument
 from copytrade_core.model.intent import IntentKind
 from copytrade_core.model.session_record import Halt, SessionAlert, SessionFill, SessionOrder, SessionRecord
 from copytrade_core.model.side import Side
 from copytrade_core.model.units import MONEY_SCALE, Money, Steps, Ticks, money_from_decimal
-from copytrade_core.session.paper_log import Charged, decode_record
 from copytrade_core.session.snapshot import decode_state
 from copytrade_core.session.status import NOT_POLLED
 
-RulesOf = Callable[[str], Instrument]
 OBSERVED_S_MAX = 300
 """How far a session's clock may be from the machine's for it to have watched things happen."""
 HALTS = {"kill": Control.KILL, "stop_new_orders": Control.STOP_NEW_ORDERS, "hot_stop": Control.HOT_STOP}
@@ -70,6 +68,7 @@ class _Status(msgspec.Struct, frozen=True):
     last_error: str | None
     limits: tuple[_Limit, ...]
     equity_usdt: Decimal
+    positions: tuple[Marked, ...]
     unknown_orders: tuple[_Named, ...]
     versions: dict[str, str | int]
 
@@ -150,8 +149,8 @@ def _record(
         initial_equity=book.initial_equity,
         cash=book.cash,
         equity=equity,
-        account_cash=None,
-        funding=_funding(folder),
+        account_told=told_account(folder / PAPER_ACCOUNT_FILE, rules_of, status.positions if status.ended else None),
+        funding=_funding(connection),
         held={name: held.cost for name, held in book.holdings.items()},
         written_off=tuple(_column(connection, "SELECT episode_id FROM decisions WHERE decision = 'written_off'")),
         polls_count=sum(look.is_of_a_poll for look in looks),
@@ -234,10 +233,9 @@ def _drift(params: Any) -> Iterator[tuple[str, int]]:  # noqa: ANN401 - any JSON
                 yield from _drift(value)
 
 
-def _funding(folder: Path) -> Money:
-    records = PaperAccountFile(folder / PAPER_ACCOUNT_FILE).load()
-    paid = (decode_record(record, number) for number, record in enumerate(records))
-    return Money(sum(record.cost for record in paid if isinstance(record, Charged)))
+def _funding(connection: sqlite3.Connection) -> Money:
+    (paid,) = connection.execute("SELECT coalesce(sum(cost), 0) FROM funding").fetchone()
+    return Money(paid)
 
 
 def _column(connection: sqlite3.Connection, query: str) -> list[str]:

@@ -18,7 +18,7 @@ from copytrade_dagster.resources import place_of
 
 DESCRIPTIONS = {
     "caps_held": "No entry exceeded a cap, told again from the fills. If one did: stop, compare decisions.",
-    "cash_balances": "Fills, fees and funding give the cash to the last unit. If not: do not trust the session.",
+    "cash_balances": "Fills, ledger and the account's log agree to the last unit. If not: do not trust the session.",
     "ids_unique": "No order, intent or trade twice. If one is: stop every session of this account, report it.",
     "no_open_while_halted": "Nothing opened a second after a stop. If something did: KILL, and report it.",
 }
