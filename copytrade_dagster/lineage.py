@@ -27,11 +27,11 @@ DIGEST = "digest"
 def materialised(
     head: Head, metadata: Mapping[str, object], *, shown: Mapping[str, dg.MetadataValue] | None = None
 ) -> dg.MaterializeResult:
-    """A stored head as a materialisation: the digest is the data version."""
+    """A stored head as a materialisation: the digest is the data version; what is `shown` goes before."""
     return dg.MaterializeResult(
         asset_key=dg.AssetKey(head.asset),
         data_version=dg.DataVersion(head.digest),
-        metadata={**plain(metadata), **(shown or {}), **head_metadata(head)},
+        metadata={**plain(metadata), **head_metadata(head), **(shown or {})},
     )
 
 

@@ -37,7 +37,12 @@ def test_a_past_day_is_a_table_of_desired_orders_and_no_evidence(project, instan
     table = event.metadata["desired_orders"].value
     assert orders > 0
     assert table.count("\n") == orders + 1, "one row for each, below the head"
-    assert "positionSide" in table
+    assert event.metadata["dagster/row_count"].value == orders
+    first = dict(
+        zip(*([cell.strip() for cell in table.split("\n")[row].strip("|").split("|")] for row in (0, 2)), strict=True)
+    )
+    assert (first["does"], first["market"], first["fault"]) == ("buy long", "BTC/USDT", "none")
+    assert {"side BUY", "positionSide LONG", "type MARKET"} <= set(first["request"].split(", "))
     (gate,) = done.get_asset_check_evaluations()
     assert (gate.check_name, gate.passed, gate.severity) == ("shadow_clean", False, dg.AssetCheckSeverity.WARN)
     assert gate.metadata["verdict"].value == "inconclusive", "nobody watched: the archive was told"

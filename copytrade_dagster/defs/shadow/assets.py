@@ -41,5 +41,8 @@ def shadow_orders(context: dg.AssetExecutionContext, config: SessionConfig) -> d
             deadline_s=config.deadline_s,
         )
         outcome = run_shadow(place_of(context), request, listen=None)
-        shown = {"desired_orders": desired_table(place_of(context), str(context.partition_key))}
+        shown = {
+            "desired_orders": desired_table(place_of(context), str(context.partition_key)),
+            "dagster/row_count": dg.MetadataValue.int(int(str(outcome.metadata["orders"]))),
+        }
     return materialised(outcome.head("shadow_orders"), outcome.metadata, shown=shown)
