@@ -10,6 +10,7 @@ import dagster as dg
 from dagster._core.storage.tags import MAX_RUNTIME_SECONDS_TAG
 
 from copytrade_core.edges.stages.canary_place import SessionStanding
+from copytrade_core.model.session_end import Ended
 
 SESSION_TAG, LEAD_TAG, STRATEGY_TAG = "copytrade/session", "lead", "strategy"
 PARTITION = "dagster/partition"
@@ -31,8 +32,7 @@ ATTEMPTS_MAX = 3
 """Failed runs of one session: a killed one is gone on with, one that keeps failing waits for a person."""
 LOST_AFTER = timedelta(minutes=10)
 """A run without a session's process is importing, or checks and compares what the session left: seconds, a minute."""
-ERROR = "error"
-TAKEN_BACK = ("hot_stop", "kill")
+TAKEN_BACK = (Ended.HOT_STOP, Ended.KILL)
 """A session that a control ended is wanted again once a person has taken the control back."""
 UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
@@ -112,7 +112,7 @@ def attempt(instance: dg.DagsterInstance, key: str, standing: SessionStanding) -
         return len(earlier) + 1
     if newest.status is not dg.DagsterRunStatus.FAILURE:
         return f"the session of this day and source was run ({newest.status.value.lower()})"
-    if ended not in (None, ERROR):
+    if ended not in (None, Ended.ERROR):
         return f"its session is over ({ended}), but a check or the comparison failed; look at run {newest.run_id}"
     failed = sum(run.status is dg.DagsterRunStatus.FAILURE for run in earlier)
     if failed >= ATTEMPTS_MAX:

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from copytrade_core.desk import fresh_state
 from copytrade_core.edges.monitoring.monitor_pass import Monitor, MonitorPass
 from copytrade_core.edges.runtime.session_db import SessionDb
-from copytrade_core.edges.runtime.session_lease import boot_id
 from copytrade_core.edges.settings import Settings, load_settings
 from copytrade_core.model.alert import Alert, AlertKind
 from copytrade_core.model.book import Book
@@ -29,6 +25,7 @@ from copytrade_core.session.snapshot import encode_state
 from copytrade_core.strategies.state import FRESH
 from tests import journal_steps as steps
 from tests.journal_steps import EPISODE, IDENTITY
+from tests.status_words import iso, status_words
 from tests.trading_floor import BTC, START_MS, holding, usdt
 
 RUN = "run 1"
@@ -37,10 +34,6 @@ RUN = "run 1"
 def settings(**overrides: object) -> Settings:
     """The shipped settings; `monitor__clear_s=0` overrides `monitor.clear_s`."""
     return load_settings(environ={}, overrides={key.replace("__", "."): value for key, value in overrides.items()})
-
-
-def iso(at_ms: float) -> str:
-    return datetime.fromtimestamp(at_ms / 1000, tz=UTC).isoformat()
 
 
 def dead_pid() -> int:
@@ -59,43 +52,16 @@ class Runtime:
         self.journal = SessionDb.open(folder / "session.sqlite", identity=IDENTITY, run_id=RUN, now_ms=START_MS)
         self.orders = 0
         self.writes_status = True
-        self.status: dict[str, Any] = {
-            "schema_version": 1,
-            "run_id": RUN,
-            "lead": IDENTITY.lead,
-            "leads": [IDENTITY.lead],
-            "strategy": IDENTITY.strategy,
-            "policy_digest": IDENTITY.policy_digest,
-            "venue": IDENTITY.venue,
-            "account": IDENTITY.account,
-            "mode": "paper",
-            "paper_only": True,
-            "pid": os.getpid(),
-            "boot_id": boot_id(),
-            "started_at": iso(START_MS - 3_600_000),
-            "written_at": iso(START_MS),
-            "interval_s": 60.0,
-            "deadline_at": iso(START_MS + 30 * 86_400_000),
-            "ended": None,
-            "controls": {"kill": False, "stop_new_orders": False, "hot_stop": False},
-            "limits": [
-                {"name": "daily_loss", "value": 0.5, "limit": 5.0, "unit": "usdt"},
-                {"name": "notional_gross", "value": 30, "limit": 30, "unit": "usdt"},
-            ],
-            "positions": [],
-            "cash_usdt": "30",
-            "equity_usdt": "30",
-            "day_result_usdt": "0",
-            "working_orders": 0,
-            "unknown_orders": [],
-            "backoff": {"failures": 0, "until": None},
-            "input_ages_s": {"source": 20.0, "mark": 1.0},
-            "last_poll": {"ok": True, "at": iso(START_MS), "reading": "positions"},
-            "counters": {"orders": 0, "fills": 0, "not_placed": 0, "rejected": 0},
-            "alerts": [],
-            "last_error": None,
-            "versions": {"code": "0.1.0", "schema": 1},
-        }
+        self.status = status_words(
+            written_ms=START_MS,
+            run_id=RUN,
+            lead=IDENTITY.lead,
+            leads=[IDENTITY.lead],
+            strategy=IDENTITY.strategy,
+            policy_digest=IDENTITY.policy_digest,
+            venue=IDENTITY.venue,
+            account=IDENTITY.account,
+        )
 
     def close(self) -> None:
         self.journal.close()
@@ -105,13 +71,15 @@ class Runtime:
         return self.folder / "RUN_STATUS.json"
 
     def write_status(self, **changes: object) -> None:
-        self.status |= changes
-        self.status_file.write_text(json.dumps({**self.status, **changes}), encoding="utf-8")
+        """The session writes what has changed; its clock is the machine's where none is told of another."""
+        self.status |= {"wall_at": changes.get("written_at", self.status["wall_at"])} | changes
+        self.status_file.write_text(json.dumps(self.status), encoding="utf-8")
 
     def look(self, monitor: Monitor, *, as_baseline: bool = False) -> MonitorPass:
         """The session writes its status, and the monitor looks."""
         if self.writes_status:
-            self.status_file.write_text(json.dumps({**self.status, "written_at": iso(self.now_ms)}), encoding="utf-8")
+            now = iso(self.now_ms)
+            self.status_file.write_text(json.dumps({**self.status, "written_at": now, "wall_at": now}))
         return monitor.look(now_ms=self.now_ms, as_baseline=as_baseline)
 
     def later(self, seconds: float) -> None:

@@ -11,9 +11,10 @@ from copytrade_core.edges.runtime.runtime_files import SESSION_FILE, RuntimeFile
 from copytrade_core.edges.runtime.session_db import SessionDb
 from copytrade_core.edges.runtime.session_observer import SessionObserver
 from copytrade_core.model.episode import EpisodeState
+from copytrade_core.model.session_end import Ended
 from copytrade_core.session.feed import Feed, FeedItem, FeedReading, FeedStep, SourceTold
 from copytrade_core.session.standing import standing
-from copytrade_core.session.status import Ended, PollNow, SessionFacts, SessionMode, SessionStatus
+from copytrade_core.session.status import PollNow, SessionFacts, SessionMode, SessionStatus
 from tests.session_floor import IDENTITY, Session, Watch
 from tests.trading_floor import START_MS, closed, opened
 

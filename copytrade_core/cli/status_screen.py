@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -10,10 +10,16 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from copytrade_core.model.episode import EpisodeState
+from copytrade_core.model.session_end import Ended
+
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from rich.console import RenderableType
 
-    from copytrade_core.edges.runtime.runtime_look import LimitLine, PositionLine, RuntimeLook, StatusLines
+    from copytrade_core.edges.runtime.runtime_look import RuntimeLook
+    from copytrade_core.edges.runtime.status_file import RunStatus, StatusLimit, StatusPosition
 
 WIDE = 110
 BAR = 20
@@ -57,7 +63,7 @@ def screen(look: RuntimeLook, *, width: int) -> RenderableType:
 def _verdict(look: RuntimeLook) -> Text:
     """How far the rest can be believed."""
     word, status = look.standing.value, look.status
-    failed = status is not None and status.ended == "error"
+    failed = status is not None and status.ended is Ended.ERROR
     text = Text(f"● {word}", style=STYLES["gone" if failed else word])
     return text.append(f"  {look.fault or ('by an error' if failed else WORDS[word])}", style="not bold dim")
 
@@ -78,7 +84,7 @@ def _head(look: RuntimeLook) -> Text:
     return text
 
 
-def _deadline(look: RuntimeLook, status: StatusLines) -> Text:
+def _deadline(look: RuntimeLook, status: RunStatus) -> Text:
     left_s = look.deadline_in_s
     if status.ended is not None:
         return Text(f"ended by {status.ended}", style="bold")
@@ -89,7 +95,7 @@ def _deadline(look: RuntimeLook, status: StatusLines) -> Text:
     return Text(f"deadline in {lasting(left_s)}", style="yellow" if left_s < 900 else "")
 
 
-def _conclusion(look: RuntimeLook, status: StatusLines) -> Text:
+def _conclusion(look: RuntimeLook, status: RunStatus) -> Text:
     """What to conclude before any number is read."""
     found = list(_to_look_at(status))
     if found:
@@ -98,11 +104,11 @@ def _conclusion(look: RuntimeLook, status: StatusLines) -> Text:
     return Text(f"look at  {nothing}", style="dim")
 
 
-def _to_look_at(status: StatusLines) -> Iterator[str]:
+def _to_look_at(status: RunStatus) -> Iterator[str]:
     shares = {_name(each): _share(each) for each in status.limits}
     yield from (f"{name} is at its limit" for name, share in shares.items() if share is not None and share >= FULL)
     yield from (f"{name} is unknown" for name, share in shares.items() if share is None)
-    left = sum(each.source_state == "closed" for each in status.positions)
+    left = sum(each.source_state is EpisodeState.CLOSED for each in status.positions)
     counts = {
         "unknown order": len(status.unknown_orders),
         "position that the lead has closed": left,
@@ -117,7 +123,7 @@ def _to_look_at(status: StatusLines) -> Iterator[str]:
         yield "an error"
 
 
-def _share(limit: LimitLine) -> float | None:
+def _share(limit: StatusLimit) -> float | None:
     """How much of a limit is used; None while that is not known."""
     if limit.value is None:
         return None
@@ -138,15 +144,15 @@ def _controls(look: RuntimeLook) -> Iterator[Text]:
         yield text
 
 
-def _money(status: StatusLines) -> Text:
+def _money(status: RunStatus) -> Text:
     text = Text("\nequity ")
-    text.append(f"{float(status.equity_usdt):,.4f} USDT", style="bold")
-    text.append(f"   cash {float(status.cash_usdt):,.4f} USDT   today ")
+    text.append(f"{status.equity_usdt:,.4f} USDT", style="bold")
+    text.append(f"   cash {status.cash_usdt:,.4f} USDT   today ")
     text.append_text(_signed(status.day_result_usdt))
     return text.append(" USDT")
 
 
-def _limits(limits: list[LimitLine]) -> Table:
+def _limits(limits: tuple[StatusLimit, ...]) -> Table:
     table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
     for justify in ("left", "left", "right", "left"):
         table.add_column(justify="right" if justify == "right" else "left", no_wrap=True)
@@ -172,12 +178,12 @@ def bar(share: float | None) -> Text:
     return text.append("░" * (BAR - filled), style="dim")
 
 
-def _name(limit: LimitLine) -> str:
+def _name(limit: StatusLimit) -> str:
     words = limit.name.replace("_", " ")
     return words.removeprefix("notional ") if words.startswith("notional lead ") else words
 
 
-def _positions_by_lead(look: RuntimeLook, status: StatusLines, *, is_wide: bool) -> Iterator[RenderableType]:
+def _positions_by_lead(look: RuntimeLook, status: RunStatus, *, is_wide: bool) -> Iterator[RenderableType]:
     if len(status.leads) < 2:
         yield _positions(look, status.positions, "", is_wide=is_wide)
         return
@@ -186,7 +192,7 @@ def _positions_by_lead(look: RuntimeLook, status: StatusLines, *, is_wide: bool)
         yield _positions(look, held, f" of lead {lead}", is_wide=is_wide)
 
 
-def _positions(look: RuntimeLook, positions: list[PositionLine], whose: str, *, is_wide: bool) -> RenderableType:
+def _positions(look: RuntimeLook, positions: Sequence[StatusPosition], whose: str, *, is_wide: bool) -> RenderableType:
     if not positions:
         return Text(f"\nno open position{whose}", style="dim")
     table = Table(title=f"\nopen positions{whose}", title_justify="left", title_style="bold", box=None, pad_edge=False)
@@ -206,16 +212,17 @@ def _positions(look: RuntimeLook, positions: list[PositionLine], whose: str, *, 
             "unrealised": Text("unknown", style="yellow")
             if each.unrealised_usdt is None
             else _signed(each.unrealised_usdt),
-            "lead": Text(each.source_state, style="" if each.source_state == "open" else "yellow"),
+            "lead": Text(each.source_state, style="" if each.source_state is EpisodeState.OPEN else "yellow"),
             "held for": lasting(_since_s(look, each.opened_at)),
         }
         table.add_row(*(cells[name] for name in columns))
     return table
 
 
-def _doubts(look: RuntimeLook, status: StatusLines) -> Iterator[Text]:
-    words = {"orders": "sent", "fills": "filled", "not_placed": "not placed"}
-    so_far = ", ".join(f"{count} {words.get(name, name)}" for name, count in status.counters.items())
+def _doubts(look: RuntimeLook, status: RunStatus) -> Iterator[Text]:
+    counters = status.counters
+    done = {"sent": counters.orders, "filled": counters.fills, "not placed": counters.not_placed}
+    so_far = ", ".join(f"{count} {word}" for word, count in (done | {"rejected": counters.rejected}).items())
     yield Text(f"\norders  {status.working_orders} working, {len(status.unknown_orders)} unknown · so far {so_far}")
     for each in status.unknown_orders[:SHOWN]:
         age = lasting(_since_s(look, each.since))
@@ -225,9 +232,8 @@ def _doubts(look: RuntimeLook, status: StatusLines) -> Iterator[Text]:
     if backoff.until is not None or backoff.failures:
         until = "" if backoff.until is None else f", no entry until {shown_at(backoff.until)}"
         yield Text(f"backoff  {backoff.failures} wishes to enter in a row came to nothing{until}", style="yellow")
-    ages = " · ".join(
-        f"{name} {'never seen' if age is None else lasting(age) + ' old'}" for name, age in status.input_ages_s.items()
-    )
+    seen = {"source": status.input_ages_s.source, "mark": status.input_ages_s.mark}
+    ages = " · ".join(f"{name} {'never seen' if age is None else lasting(age) + ' old'}" for name, age in seen.items())
     poll = status.last_poll
     polled = "never" if poll.at is None else f"{shown_at(poll.at)}, {lasting(_since_s(look, poll.at))} ago"
     yield Text(f"inputs  {ages}")
@@ -241,8 +247,9 @@ def _doubts(look: RuntimeLook, status: StatusLines) -> Iterator[Text]:
         yield Text(f"alert  {alert.kind} {alert.subject}, {ago} ago: {alert.what}", style="yellow")
     if status.last_error is not None:
         yield Text(f"last error  {status.last_error}", style="bold red")
-    code = status.versions.get("code", "unknown")
-    yield Text(f"code {code} · pid {status.pid}{'' if look.is_alive is not False else ' (gone)'}", style="dim")
+    yield Text(
+        f"code {status.versions.code} · pid {status.pid}{'' if look.is_alive is not False else ' (gone)'}", style="dim"
+    )
 
 
 def _since_s(look: RuntimeLook, instant: datetime) -> float:
@@ -253,17 +260,14 @@ def _since_s(look: RuntimeLook, instant: datetime) -> float:
     return max(0.0, (status.written_at - instant).total_seconds() + (look.age_s or 0 if goes_on else 0))
 
 
-def _signed(amount: str) -> Text:
-    value = float(amount)
+def _signed(value: Decimal) -> Text:
     return Text(f"{value:+,.4f}", style="red" if value < 0 else "cyan" if value > 0 else "")
 
 
-def _amount(text: str) -> str:
+def _amount(value: Decimal) -> str:
     """A decimal with separators; no zeros at its end."""
-    sign, digits = ("-", text[1:]) if text.startswith("-") else ("", text)
-    whole, _, rest = digits.partition(".")
-    rest = rest.rstrip("0")
-    return f"{sign}{int(whole):,}" + (f".{rest}" if rest else "")
+    whole, _, rest = f"{value:,f}".partition(".")
+    return f"{whole}.{rest}".rstrip("0").rstrip(".") if rest else whole
 
 
 def shown_at(instant: datetime) -> str:

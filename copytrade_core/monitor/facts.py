@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass, replace
-from enum import StrEnum
 
 from copytrade_core.model.episode import EpisodeState
 from copytrade_core.model.intent import IntentKind
 from copytrade_core.model.order_row import OrderState
+from copytrade_core.model.session_end import Ended
 from copytrade_core.model.units import Money
 
 
@@ -31,16 +31,6 @@ class SessionWords:
     policy_digest: str
     venue: str
     account: str
-
-
-class Ended(StrEnum):
-    """How a session ended."""
-
-    DEADLINE = "deadline"
-    KILL = "kill"
-    HOT_STOP = "hot_stop"
-    FEED_ENDED = "feed_ended"
-    ERROR = "error"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

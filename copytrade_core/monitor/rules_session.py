@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from copytrade_core.model.episode import EpisodeState
-from copytrade_core.monitor.facts import Ended, JournalFact, MonitorFacts, SessionWords, StatusFact, Unreadable
+from copytrade_core.model.session_end import Ended
+from copytrade_core.monitor.facts import JournalFact, MonitorFacts, SessionWords, StatusFact, Unreadable
 from copytrade_core.monitor.finding import Blind, Finding, Judged, Rule
 from copytrade_core.monitor.thresholds import Thresholds
 

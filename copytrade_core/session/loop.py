@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from copytrade_core.model.controls import Controls
 from copytrade_core.model.errors import BadConfig, BadInput, CopytradeError, StoreFault, Where
 from copytrade_core.model.instrument import Market
+from copytrade_core.model.session_end import Ended
 from copytrade_core.session.ears import Ears
 from copytrade_core.session.feed import (
     Feed,
@@ -21,7 +22,7 @@ from copytrade_core.session.runner import Runner
 from copytrade_core.session.settings import RunnerSettings
 from copytrade_core.session.snapshot import HOT_RESTART_SCHEMA_VERSION, HotRestart
 from copytrade_core.session.standing import standing
-from copytrade_core.session.status import Ended, SessionFacts, SessionStatus
+from copytrade_core.session.status import SessionFacts, SessionStatus
 
 PASSES_MAX = 200
 """A pass that still changes something after so many others is a fault of ours."""

@@ -10,6 +10,7 @@ from copytrade_core.ledger.pnl import unrealised
 from copytrade_core.model.book import Holding
 from copytrade_core.model.controls import Controls
 from copytrade_core.model.order_row import OrderState
+from copytrade_core.model.session_end import Ended
 from copytrade_core.model.side import Side
 from copytrade_core.model.units import Money, Ticks
 from copytrade_core.session.feed import Feed
@@ -19,7 +20,6 @@ from copytrade_core.session.status import (
     OF_LEAD,
     BackoffNow,
     Counters,
-    Ended,
     LimitState,
     LimitUnit,
     PositionState,

@@ -12,6 +12,7 @@ from copytrade_core.model.alert import Alert
 from copytrade_core.model.controls import Controls
 from copytrade_core.model.episode import EpisodeState
 from copytrade_core.model.instrument import Market
+from copytrade_core.model.session_end import Ended
 from copytrade_core.model.side import Side
 from copytrade_core.model.units import Money, Steps, Ticks
 from copytrade_core.session.identity import SessionIdentity
@@ -23,16 +24,6 @@ class SessionMode(StrEnum):
     PAPER = "paper"
     SHADOW = "shadow"
     LIVE = "live"
-
-
-class Ended(StrEnum):
-    """Why a session is over."""
-
-    DEADLINE = "deadline"
-    KILL = "kill"
-    HOT_STOP = "hot_stop"
-    FEED_ENDED = "feed_ended"
-    ERROR = "error"
 
 
 class LimitUnit(StrEnum):

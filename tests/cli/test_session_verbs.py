@@ -13,8 +13,9 @@ import pytest
 
 from copytrade_core.cli.status_screen import bar, lasting
 from copytrade_core.model.alert import Alert, AlertKind
+from copytrade_core.model.session_end import Ended
 from copytrade_core.model.units import Money
-from copytrade_core.session.status import BackoffNow, Ended, LimitState, LimitUnit, UnknownOrder
+from copytrade_core.session.status import BackoffNow, LimitState, LimitUnit, UnknownOrder
 from tests.runtime_floor import Kept
 from tests.trading_floor import BTC, START_MS
 

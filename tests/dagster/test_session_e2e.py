@@ -22,7 +22,7 @@ import pytest
 from copytrade_core.edges.monitoring.monitor_record import read_record
 from copytrade_core.edges.runtime.control_files import Control, set_control
 from copytrade_core.edges.stages.canary_place import live_folder
-from copytrade_core.edges.stages.canary_start import Start, wanted_session
+from copytrade_core.edges.stages.canary_start import not_yet
 from copytrade_core.edges.standins.binance import USUAL_PLAN, StandinConfig, running_standin
 from copytrade_core.edges.standins.lead_records import records_from_directory
 from copytrade_core.monitor.finding import Rule
@@ -117,7 +117,7 @@ def lead(project, instance, derive, tmp_path, monkeypatch):
     """A derived project whose gates pass, and its lead on a stand-in in real time."""
     (project.root / "settings" / "short.toml").write_text(FOLLOW)
     _ = derive()
-    assert isinstance(wanted_session(project.place(), project.lead), Start)
+    assert not_yet(project.place(), project.lead) is None
     shown = Lead(tmp_path / "live", project.lead)
     shown.show()
     for section in ("SOURCE", "MARKET"):

@@ -1,5 +1,6 @@
 """When a paper session starts by itself: once for a day and source, never beside another, never under a control."""
 
+import json
 import os
 import subprocess
 import sys
@@ -15,7 +16,8 @@ from dagster._core.test_utils import create_run_for_test
 from copytrade_core.edges.runtime.control_files import Control, clear_control, set_control
 from copytrade_core.edges.runtime.session_lease import SessionLease
 from copytrade_core.edges.stages.canary_place import live_folder, standing_of
-from copytrade_core.edges.stages.canary_start import NotNow, Start, wanted_session
+from copytrade_core.edges.stages.canary_plan import canary_policy_digest
+from copytrade_core.edges.stages.canary_start import NotNow, Start, next_session, not_yet
 from copytrade_core.edges.stages.workplace import open_workplace, utc_now
 from copytrade_dagster.automation_sessions import (
     SLACK_S,
@@ -28,6 +30,7 @@ from copytrade_dagster.automation_sessions import (
 )
 from copytrade_dagster.definitions import defs
 from copytrade_dagster.session_runs import ATTEMPTS_MAX, LOST_AFTER, PARTITION_DAY, PARTITION_LEAD, SESSION_TAG
+from tests.status_words import status_words
 
 pytestmark = pytest.mark.filterwarnings("ignore:Non-compliant tag keys:DeprecationWarning")
 NOW = utc_now()
@@ -75,9 +78,18 @@ def folder(project, derived):
     return made
 
 
-def leave_status(folder, *, run_id, ended):
-    ended = "null" if ended is None else f'"{ended}"'
-    (folder / "RUN_STATUS.json").write_text(f'{{"schema_version": 1, "run_id": "{run_id}", "ended": {ended}}}')
+def wanted_session(place, lead) -> Start | NotNow:
+    """What the sensor finds when no session of the lead has run yet."""
+    coming = next_session(place, lead)
+    return coming if isinstance(coming, NotNow) else not_yet(place, lead) or coming
+
+
+def leave_status(project, folder, *, run_id, ended):
+    policy = canary_policy_digest(project.place(), project.lead)
+    left = status_words(
+        written_ms=NOW.timestamp() * 1000, lead=project.lead, policy_digest=policy, run_id=run_id, ended=ended
+    )
+    (folder / "RUN_STATUS.json").write_text(json.dumps(left))
 
 
 @pytest.mark.usefixtures("folder")
@@ -159,11 +171,11 @@ def test_a_session_that_is_over_is_not_run_again_because_a_check_of_it_failed(pr
     wanted = wanted_session(place, project.lead)
     assert isinstance(wanted, Start)
     run = ran(instance, project, wanted.key, dg.DagsterRunStatus.FAILURE)
-    leave_status(folder, run_id=run.run_id, ended="deadline")
+    leave_status(project, folder, run_id=run.run_id, ended="deadline")
     tick = asked(paper_canary_sensor, place, instance)
     assert not tick.run_requests
     assert run.run_id in tick.skip_message
-    leave_status(folder, run_id=run.run_id, ended="error")
+    leave_status(project, folder, run_id=run.run_id, ended="error")
     assert [one.run_key for one in asked(paper_canary_sensor, place, instance).run_requests] == [f"{wanted.key}:2"]
 
 
@@ -173,7 +185,7 @@ def test_what_a_control_ended_goes_on_once_a_person_takes_the_control_back(proje
     wanted = wanted_session(place, project.lead)
     assert isinstance(wanted, Start)
     run = ran(instance, project, wanted.key, dg.DagsterRunStatus.SUCCESS)
-    leave_status(folder, run_id=run.run_id, ended=ended)
+    leave_status(project, folder, run_id=run.run_id, ended=ended)
     set_control(folder, Control.HOT_STOP, who="test", why="to see", at_ms=0)
     assert not asked(paper_canary_sensor, place, instance).run_requests
     clear_control(folder, Control.HOT_STOP)
@@ -311,10 +323,10 @@ def test_a_run_that_was_killed_and_gone_on_with_is_one_incident_of_its_own_folde
     shadow = live_folder(project.place().settings, project.lead, "shadow")
     shadow.mkdir()
     for each in (folder, shadow):
-        leave_status(each, run_id="the next one", ended="deadline")
+        leave_status(project, each, run_id="the next one", ended="deadline")
     run = ran(instance, project, "key", dg.DagsterRunStatus.FAILURE)
     look, _ = followed(session_failed, instance, run, dg.DagsterEventType.RUN_FAILURE)
-    assert [one for one in told_of(project, instance, look) if one[0] != "status_missing"] == [
+    assert [one for one in told_of(project, instance, look) if one[0] != "journal_unreadable"] == [
         ("session_failed", "paper")
     ]
 
@@ -324,7 +336,7 @@ def test_a_run_whose_process_is_gone_is_failed_and_gone_on_with(project, instanc
     wanted = wanted_session(place, project.lead)
     assert isinstance(wanted, Start)
     run = ran(instance, project, wanted.key, dg.DagsterRunStatus.STARTED)
-    leave_status(folder, run_id=run.run_id, ended=None)
+    leave_status(project, folder, run_id=run.run_id, ended=None)
     code = "import os, signal; from pathlib import Path; "
     code += "from copytrade_core.edges.runtime.session_lease import SessionLease; "
     code += f"kept = SessionLease.take(Path({str(folder / 'session.sqlite')!r})); os.kill(os.getpid(), signal.SIGKILL)"
@@ -347,7 +359,7 @@ def test_beside_a_session_that_lives_nothing_starts_whoever_started_it(project, 
 
 
 def test_a_monitor_that_cannot_look_says_so_and_does_not_say_that_all_is_quiet(project, instance, folder, monkeypatch):
-    leave_status(folder, run_id="r1", ended=None)
+    leave_status(project, folder, run_id="r1", ended=None)
     monkeypatch.setenv("COPYTRADE_ALERT_URL", "nosuchservice://hunter22")
     tick = asked(monitor_sensor, project.place(), instance)
     assert not tick.run_requests
@@ -356,7 +368,7 @@ def test_a_monitor_that_cannot_look_says_so_and_does_not_say_that_all_is_quiet(p
 
 
 def test_a_look_that_has_not_finished_is_not_asked_for_again_and_one_that_is_lost_is(project, instance, folder):
-    leave_status(folder, run_id="r1", ended=None)
+    leave_status(project, folder, run_id="r1", ended=None)
     place = project.place()
     (request,) = asked(monitor_sensor, place, instance).run_requests
     waiting = create_run_for_test(
@@ -374,7 +386,7 @@ def test_a_look_that_has_not_finished_is_not_asked_for_again_and_one_that_is_los
 
 def test_the_monitor_asks_for_a_run_only_where_something_changed(project, instance, folder):
     assert not asked(monitor_sensor, project.place(), instance).run_requests
-    leave_status(folder, run_id="r1", ended=None)
+    leave_status(project, folder, run_id="r1", ended=None)
     (request,) = asked(monitor_sensor, project.place(), instance).run_requests
     assert request.partition_key == project.lead
     # Anybody can add a partition in the UI; one that is no lead's keeps no other from being looked at.

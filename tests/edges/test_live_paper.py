@@ -14,8 +14,8 @@ from copytrade_core.edges.runtime.runtime_look import look
 from copytrade_core.edges.stages.paper_live import run_live_paper_session
 from copytrade_core.edges.standins.faults import FaultKind
 from copytrade_core.model.errors import StoreFault
+from copytrade_core.model.session_end import Ended
 from copytrade_core.model.source import Endpoint, LeadId
-from copytrade_core.session.status import Ended
 from tests.live_floor import DETAIL, HISTORY, LEAD, POSITIONS, Live, broken, live, row
 
 OLD = row(-3000, -2000)

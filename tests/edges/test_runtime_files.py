@@ -23,12 +23,12 @@ from copytrade_core.edges.runtime.hot_restart import read_hot_restart
 from copytrade_core.edges.runtime.row_files import RowFile
 from copytrade_core.edges.runtime.runtime_stamp import STAMP_FIELDS, foreign, stamp_of
 from copytrade_core.edges.runtime.session_schema import FIRST, MIGRATIONS, check_ours, migrate
-from copytrade_core.edges.runtime.status_reader import read_status
+from copytrade_core.edges.runtime.status_facts import status_fact
 from copytrade_core.model.errors import BadInput, StoreFault
+from copytrade_core.model.session_end import Ended
 from copytrade_core.monitor.facts import StatusFact
 from copytrade_core.session.feed import BarEnded
 from copytrade_core.session.snapshot import HOT_RESTART_SCHEMA_VERSION, HotRestart, check_resume
-from copytrade_core.session.status import Ended
 from copytrade_core.session.unseen import StopWhenUnseen
 from tests.runtime_floor import FACTS, Kept
 from tests.session_floor import IDENTITY, Panel
@@ -115,7 +115,7 @@ def test_the_status_says_what_the_monitor_reads(kept: Kept) -> None:
     kept.open()
     kept.session.watch.price = kept.session.engine.mark(BTC)
     status = kept.show()
-    read = read_status(kept.folder)
+    read = status_fact(kept.folder)
     assert isinstance(read, StatusFact)
     assert (read.run_id, read.words.venue, read.pid) == ("run", "bingx", os.getpid())
     assert read.written_ms == status.at_ms

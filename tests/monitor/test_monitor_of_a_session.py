@@ -6,8 +6,8 @@ from pathlib import Path
 
 from copytrade_core.edges.monitoring.monitor_pass import Monitor, MonitorPass
 from copytrade_core.model.episode import EpisodeState
+from copytrade_core.model.session_end import Ended
 from copytrade_core.monitor.finding import Rule
-from copytrade_core.session.status import Ended
 from tests.monitor_floor import settings
 from tests.runtime_floor import Kept
 

@@ -10,9 +10,9 @@ import pytest
 
 from copytrade_core.model.errors import OutOfBounds
 from copytrade_core.model.fill import FillModel
+from copytrade_core.model.session_end import Ended
 from copytrade_core.model.verdict import RefusalReason
 from copytrade_core.replay.reference import replay
-from copytrade_core.session.status import Ended
 from copytrade_core.strategies.policy_parse import policy_from_mapping
 from tests.paper_floor import Paper, by_episode, replayed_events
 from tests.replay import conftest as recorded

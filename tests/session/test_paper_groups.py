@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from copytrade_core.model.session_end import Ended
 from copytrade_core.model.side import Side
 from copytrade_core.model.units import Ppm
 from copytrade_core.model.verdict import RefusalReason
 from copytrade_core.session.ports import Journal, Journalled, JournalStep
-from copytrade_core.session.status import Ended
 from copytrade_core.strategies.leads import MARKET_NOT_FOLLOWED, LeadPlan, lead_of
 from tests.paper_floor import WIDE, Paper, by_episode
 from tests.trading_floor import BTC, COSTS, ETH, FOLLOW, LEAD, SPEC, closed, data, episode, opened, series, usdt

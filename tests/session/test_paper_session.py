@@ -12,13 +12,13 @@ from copytrade_core.model.bar import FundingSeries
 from copytrade_core.model.errors import BadConfig, BadInput
 from copytrade_core.model.fill import FillModel
 from copytrade_core.model.policy import ExitFamily
+from copytrade_core.model.session_end import Ended
 from copytrade_core.model.verdict import RefusalReason
 from copytrade_core.replay.reference import replay
 from copytrade_core.session.archived_feed import place_of
 from copytrade_core.session.correlation import correlation_ppm
 from copytrade_core.session.paper_log import Charged, MemoryLog, decode_record
 from copytrade_core.session.snapshot import check_resume
-from copytrade_core.session.status import Ended
 from copytrade_core.session.virtual_clock import VirtualClock
 from copytrade_core.strategies.leads import LeadPlan, plain_lead
 from tests.paper_floor import IDENTITY, LOOP, Paper, by_episode, replayed_events

@@ -10,7 +10,7 @@ from copytrade_core.edges.runtime.control_files import Control, note_of
 from copytrade_core.edges.runtime.journal_reader import read_journal
 from copytrade_core.edges.runtime.runtime_files import SESSION_FILE
 from copytrade_core.edges.runtime.session_process import session_process
-from copytrade_core.edges.runtime.status_reader import read_status
+from copytrade_core.edges.runtime.status_facts import status_fact
 from copytrade_core.model.errors import NotStored, StoreFault, Where
 from copytrade_core.monitor.facts import ControlFact, MonitorFacts, Watermark
 
@@ -27,7 +27,7 @@ def read_facts(folder: Path, *, now_ms: int, baseline: Watermark, processed: Wat
     """
     check_directory(folder)
     # The status first: a journal that is read later can only be ahead of it, which the rules know.
-    status = read_status(folder)
+    status = status_fact(folder)
     return MonitorFacts(
         now_ms=now_ms,
         status=status,

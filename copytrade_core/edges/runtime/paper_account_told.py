@@ -6,12 +6,10 @@ Nothing of the session's journal is read here; comparing the two is `evidence.se
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
 from pathlib import Path
 
-import msgspec
-
 from copytrade_core.edges.runtime.paper_account_file import PaperAccountFile
+from copytrade_core.edges.runtime.status_file import StatusPosition
 from copytrade_core.ledger.pnl import linear_pnl
 from copytrade_core.model.errors import BadInput, Where
 from copytrade_core.model.instrument import Instrument
@@ -25,14 +23,7 @@ from copytrade_core.session.virtual_clock import VirtualClock
 RulesOf = Callable[[str], Instrument]
 
 
-class Marked(msgspec.Struct, frozen=True):
-    """A position of the session's last status, for the mark that it was valued at."""
-
-    market: str
-    mark_price: Decimal | None
-
-
-def told_account(path: Path, rules_of: RulesOf, marked: Sequence[Marked] | None) -> AccountTold | None:
+def told_account(path: Path, rules_of: RulesOf, marked: Sequence[StatusPosition] | None) -> AccountTold | None:
     """What the account in a log has and has paid; None where there is no log.
 
     Args:
@@ -78,7 +69,7 @@ def _markets(records: Sequence[PaperRecord]) -> frozenset[str]:
 
 
 def _equity(
-    cash: Money, held: Sequence[AccountPosition], rules: Mapping[str, Instrument], marked: Sequence[Marked]
+    cash: Money, held: Sequence[AccountPosition], rules: Mapping[str, Instrument], marked: Sequence[StatusPosition]
 ) -> Money | None:
     marks = {each.market: each.mark_price for each in marked if each.mark_price is not None}
     worth = int(cash)

@@ -15,11 +15,12 @@ from pathlib import Path
 import msgspec
 from typing_extensions import override
 
-from copytrade_core.edges.atomic_files import read_if_present, write_whole
+from copytrade_core.edges.atomic_files import write_whole
 from copytrade_core.edges.runtime.row_files import RowFile
 from copytrade_core.edges.runtime.runtime_stamp import STAMP_FIELDS, stamp_of
 from copytrade_core.edges.runtime.session_lease import boot_id
 from copytrade_core.edges.runtime.status_document import Document, instant, money_text, status_document
+from copytrade_core.edges.runtime.status_file import STATUS_FILE, NoStatus, StatusFault, read_status
 from copytrade_core.model.bar import Bar
 from copytrade_core.model.controls import Controls
 from copytrade_core.model.instrument import Instrument
@@ -27,7 +28,6 @@ from copytrade_core.session.ports import RestartSink, StatusSink
 from copytrade_core.session.snapshot import HotRestart, encode_hot_restart
 from copytrade_core.session.status import SessionFacts, SessionStatus
 
-STATUS_FILE = "RUN_STATUS.json"
 PARAMS_FILE = "live_strategy_params.json"
 SNAPSHOT_FILE = "HOT_RESTART_SNAPSHOT.json"
 EQUITY_FILE = "live_equity.csv"
@@ -65,7 +65,7 @@ class RuntimeFiles(StatusSink, RestartSink):
         wall_ms: Callable[[], int],
         write_every_ms: int,
     ) -> None:
-        _put_aside_if_damaged(folder / STATUS_FILE)
+        _put_aside_if_damaged(folder)
         self.folder = folder
         self._facts = facts
         self._instruments = instruments
@@ -225,15 +225,11 @@ class RuntimeFiles(StatusSink, RestartSink):
         write_whole(self.folder / name, content, tmp=self.folder)
 
 
-def _put_aside_if_damaged(path: Path) -> None:
+def _put_aside_if_damaged(folder: Path) -> None:
     """The journal tells a new status all that an unreadable one held; what broke that one may still be asked."""
-    content = read_if_present(path)
-    if content is None:
-        return
-    try:
-        _ = msgspec.json.decode(content)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        _ = path.replace(path.with_name(f"{path.name}.damaged"))
+    found = read_status(folder)
+    if isinstance(found, NoStatus) and found.fault is StatusFault.DAMAGED:
+        _ = (folder / STATUS_FILE).replace(folder / f"{STATUS_FILE}.damaged")
 
 
 def _urgent(status: SessionStatus) -> tuple[object, ...]:

@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import msgspec
-
-from copytrade_core.edges.runtime.runtime_files import SESSION_FILE, STATUS_FILE
+from copytrade_core.edges.runtime.runtime_files import SESSION_FILE
+from copytrade_core.edges.runtime.status_file import STATUS_FILE, NoStatus, read_status
 from copytrade_core.model.errors import NotStored, Where
 
 RUNTIME = "runtime"
-
-
-class _Leads(msgspec.Struct, frozen=True):
-    lead: str
-    leads: list[str]
 
 
 def runtime_directories(data_dir: Path) -> list[Path]:
@@ -45,8 +39,5 @@ def _written_s(folder: Path) -> float:
 
 
 def _leads_of(folder: Path) -> tuple[str, ...]:
-    try:
-        found = msgspec.json.decode((folder / STATUS_FILE).read_bytes(), type=_Leads)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
-        return ()
-    return (found.lead, *found.leads)
+    found = read_status(folder)
+    return () if isinstance(found, NoStatus) else (found.lead, *found.leads)

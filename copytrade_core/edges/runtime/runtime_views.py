@@ -25,10 +25,10 @@ from copytrade_core.edges.runtime.runtime_files import (
     PARAMS_FILE,
     SESSION_FILE,
     SHADOW_FILE,
-    STATUS_FILE,
 )
 from copytrade_core.edges.runtime.runtime_stamp import STAMP_FIELDS, ForeignRow, RuntimeStamp, foreign
 from copytrade_core.edges.runtime.session_reader import reading
+from copytrade_core.edges.runtime.status_file import STATUS_FILE
 from copytrade_core.model.errors import NotStored, StoreFault, Where
 
 Rows = list[dict[str, Any]]

@@ -14,11 +14,12 @@ import msgspec
 from copytrade_core.edges.runtime.control_files import Control, clear_control, set_control
 from copytrade_core.edges.runtime.hot_restart import read_hot_restart
 from copytrade_core.edges.runtime.row_files import RowFile
-from copytrade_core.edges.runtime.runtime_files import SESSION_FILE, STATUS_FILE
+from copytrade_core.edges.runtime.runtime_files import SESSION_FILE
 from copytrade_core.edges.runtime.runtime_look import SetControl, set_controls
 from copytrade_core.edges.runtime.session_process import session_process
 from copytrade_core.edges.runtime.session_reader import owners, reading
 from copytrade_core.edges.runtime.status_document import instant
+from copytrade_core.edges.runtime.status_file import STATUS_FILE
 from copytrade_core.model.errors import BadInput, NotStored, StoreFault, Where
 from copytrade_core.session.identity import SessionIdentity
 from copytrade_core.session.snapshot import check_resume

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,13 +17,15 @@ from typing import Any
 import msgspec
 
 from copytrade_core.edges.atomic_files import read_if_present
+from copytrade_core.edges.market.intervals import epoch_ms
 from copytrade_core.edges.runtime.control_files import Control, note_of
 from copytrade_core.edges.runtime.paper_account_file import PAPER_ACCOUNT_FILE
-from copytrade_core.edges.runtime.paper_account_told import Marked, RulesOf, told_account
+from copytrade_core.edges.runtime.paper_account_told import RulesOf, told_account
 from copytrade_core.edges.runtime.row_files import numbered_rows
-from copytrade_core.edges.runtime.runtime_files import PARAMS_FILE, SESSION_FILE, STATUS_FILE
+from copytrade_core.edges.runtime.runtime_files import PARAMS_FILE, SESSION_FILE
 from copytrade_core.edges.runtime.session_addresses import only_address
 from copytrade_core.edges.runtime.session_reader import reading
+from copytrade_core.edges.runtime.status_file import STATUS_FILE, NoStatus, RunStatus, StatusFault, read_status
 from copytrade_core.ledger.post import opened_book
 from copytrade_core.model.book import Book
 from copytrade_core.model.errors import BadInput, NotStored, StoreFault, Where
@@ -33,44 +34,11 @@ from copytrade_core.model.session_record import Halt, SessionAlert, SessionFill,
 from copytrade_core.model.side import Side
 from copytrade_core.model.units import MONEY_SCALE, Money, Steps, Ticks, money_from_decimal
 from copytrade_core.session.snapshot import decode_state
-from copytrade_core.session.status import NOT_POLLED
+from copytrade_core.session.status import NOT_POLLED, LimitUnit
 
 OBSERVED_S_MAX = 300
 """How far a session's clock may be from the machine's for it to have watched things happen."""
 HALTS = {"kill": Control.KILL, "stop_new_orders": Control.STOP_NEW_ORDERS, "hot_stop": Control.HOT_STOP}
-
-
-class _Limit(msgspec.Struct, frozen=True):
-    name: str
-    limit: float
-    unit: str
-
-
-class _Named(msgspec.Struct, frozen=True):
-    client_order_id: str
-
-
-class _Status(msgspec.Struct, frozen=True):
-    """The part of RUN_STATUS.json that a record needs; the other fields are left alone."""
-
-    run_id: str
-    mode: str
-    lead: str
-    strategy: str
-    policy_digest: str
-    venue: str
-    account: str
-    started_at: datetime
-    written_at: datetime
-    wall_at: datetime
-    is_reconstructed: bool
-    ended: str | None
-    last_error: str | None
-    limits: tuple[_Limit, ...]
-    equity_usdt: Decimal
-    positions: tuple[Marked, ...]
-    unknown_orders: tuple[_Named, ...]
-    versions: dict[str, str | int]
 
 
 class _Look(msgspec.Struct, frozen=True):
@@ -106,30 +74,29 @@ def read_session(folder: Path, rules_of: RulesOf, *, day: str, run_id: str) -> S
         raise StoreFault(f"the session's journal cannot be read: {error}", where=Where(file=str(path))) from error
 
 
-def _status(folder: Path) -> _Status:
-    path = folder / STATUS_FILE
-    content = read_if_present(path)
-    if content is None or not (folder / SESSION_FILE).exists():
+def _status(folder: Path) -> RunStatus:
+    found = read_status(folder)
+    is_missing = isinstance(found, NoStatus) and found.fault is StatusFault.MISSING
+    if is_missing or not (folder / SESSION_FILE).exists():
         raise NotStored(
             "there is no session in this runtime directory",
             where=Where(file=str(folder)),
             next_step="Run one: copytrade canary paper --lead ID",
         )
-    try:
-        return msgspec.json.decode(content, type=_Status)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise StoreFault(f"{STATUS_FILE} is damaged: {error}", where=Where(file=str(path))) from error
+    if isinstance(found, NoStatus):
+        raise StoreFault(found.what, where=Where(file=str(folder / STATUS_FILE)))
+    return found
 
 
 def _record(
-    folder: Path, connection: sqlite3.Connection, status: _Status, rules_of: RulesOf, asked: tuple[str, str]
+    folder: Path, connection: sqlite3.Connection, status: RunStatus, rules_of: RulesOf, asked: tuple[str, str]
 ) -> SessionRecord:
     runs, day = _runs_of(connection, *asked), asked[0]
     looks = [look for run_id, _ in runs for look in _looks(folder, run_id)]
     equity = money_from_decimal(status.equity_usdt)
     book = _book(connection) or opened_book(equity)
     is_last = status.run_id == runs[-1][0]
-    ended_ms = _ms(status.written_at) if is_last else max((_ms(look.at) for look in looks), default=runs[-1][1])
+    last_look_ms = max((epoch_ms(look.at) for look in looks), default=runs[-1][1])
     return SessionRecord(
         lead=status.lead,
         strategy=status.strategy,
@@ -138,11 +105,11 @@ def _record(
         account=status.account,
         mode=status.mode,
         day=day,
-        code_version=str(status.versions["code"]),
+        code_version=status.versions.code,
         run_ids=tuple(run_id for run_id, _ in runs),
         is_observed=not status.is_reconstructed and _is_on_the_wall(status),
         started_at_ms=runs[0][1],
-        ended_at_ms=ended_ms,
+        ended_at_ms=epoch_ms(status.written_at) if is_last else last_look_ms,
         ended=status.ended if is_last else "followed",
         last_error=status.last_error,
         caps=_caps(folder, status),
@@ -187,7 +154,7 @@ def _alerts(connection: sqlite3.Connection) -> Iterator[SessionAlert]:
         yield SessionAlert(kind=kind, subject=subject, what=what, at_ms=at_ms)
 
 
-def _is_on_the_wall(status: _Status) -> bool:
+def _is_on_the_wall(status: RunStatus) -> bool:
     return abs((status.wall_at - status.written_at).total_seconds()) <= OBSERVED_S_MAX
 
 
@@ -204,18 +171,14 @@ def _day(at_ms: int) -> str:
     return datetime.fromtimestamp(at_ms / 1000, tz=UTC).strftime("%Y-%m-%d")
 
 
-def _ms(instant: datetime) -> int:
-    return round(instant.timestamp() * 1000)
-
-
 def _looks(folder: Path, run_id: str) -> Iterator[_Look]:
     for _, line in numbered_rows(folder / f"run_telemetry_{run_id}.jsonl", has_header=False):
         yield msgspec.json.decode(line, type=_Look)
 
 
-def _caps(folder: Path, status: _Status) -> dict[str, int]:
+def _caps(folder: Path, status: RunStatus) -> dict[str, int]:
     """Every cap in its own unit (money in 1e-8 quote), under the name that `Caps` has for it."""
-    scales = {limit.name: MONEY_SCALE if limit.unit == "usdt" else 1 for limit in status.limits}
+    scales = {limit.name: MONEY_SCALE if limit.unit is LimitUnit.USDT else 1 for limit in status.limits}
     caps = {f"{limit.name}_max": round(limit.limit * scales[limit.name]) for limit in status.limits}
     content = read_if_present(folder / PARAMS_FILE)
     if content is not None:
@@ -284,9 +247,9 @@ def _halts(folder: Path, looks: list[_Look]) -> Iterator[Halt]:
         from_ms: int | None = None
         for look in sorted(looks, key=lambda one: one.at):
             if word in look.controls and from_ms is None:
-                from_ms = _ms(look.at)
+                from_ms = epoch_ms(look.at)
             elif word not in look.controls and from_ms is not None:
-                yield Halt(control=control.value, from_ms=from_ms, until_ms=_ms(look.at))
+                yield Halt(control=control.value, from_ms=from_ms, until_ms=epoch_ms(look.at))
                 from_ms = None
         note = note_of(folder, control)
         if from_ms is not None or note is not None:

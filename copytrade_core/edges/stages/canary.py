@@ -20,8 +20,9 @@ from copytrade_core.edges.stages.paper_live import run_live_paper_session
 from copytrade_core.edges.stages.paper_plan import PaperPlan
 from copytrade_core.edges.stages.workplace import StageOutcome, Workplace
 from copytrade_core.model.errors import BadInput, NotStored, Where
+from copytrade_core.model.session_end import Ended
 
-ENDED_WELL = {"deadline", "feed_ended"}
+ENDED_WELL = {Ended.DEADLINE, Ended.FEED_ENDED}
 """An archived session that ended so is over: its day is told anew to a new one."""
 PAPER = "paper"
 FOLDERS_MAX = 10_000

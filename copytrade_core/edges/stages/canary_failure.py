@@ -14,10 +14,10 @@ from copytrade_core.edges.monitoring.incident_db import INCIDENTS_FILE
 from copytrade_core.edges.monitoring.monitor_record import read_record
 from copytrade_core.edges.stages.canary_place import live_folder, standing_of
 from copytrade_core.edges.stages.workplace import Workplace
+from copytrade_core.model.session_end import Ended
 from copytrade_core.monitor.facts import FailedRunFact
 from copytrade_core.monitor.finding import Rule
 
-ERROR = "error"
 TELLING = {Rule.PROCESS_MISSING, Rule.SESSION_FAILED}
 """What the monitor sees by itself of a session that broke off."""
 
@@ -41,7 +41,7 @@ def note_failure(place: Workplace, lead_id: str, failed: FailedRun) -> None:
     """
     folder = live_folder(place.settings, lead_id, failed.mode)
     standing = standing_of(folder)
-    says_so = standing.is_gone or (standing.run_id == failed.run_id and standing.ended == ERROR)
+    says_so = standing.is_gone or (standing.run_id == failed.run_id and standing.ended is Ended.ERROR)
     if says_so or _is_told(folder, failed):
         return
     note_failed_run(folder, FailedRunFact(run_id=failed.run_id, why=failed.why, at_ms=epoch_ms(place.now())))

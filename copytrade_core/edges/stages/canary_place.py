@@ -10,27 +10,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-import msgspec
-
-from copytrade_core.edges.atomic_files import read_if_present
 from copytrade_core.edges.canary_group import GROUP_NAME
 from copytrade_core.edges.monitoring.failed_runs import FAILED_RUNS_FILE
 from copytrade_core.edges.runtime.control_files import Control
+from copytrade_core.edges.runtime.runtime_files import SESSION_FILE
 from copytrade_core.edges.runtime.session_process import session_process
+from copytrade_core.edges.runtime.status_file import STATUS_FILE, NoStatus, StatusFault, read_status
 from copytrade_core.edges.settings import Settings
 from copytrade_core.edges.tracking import LEAD_ID
-from copytrade_core.model.errors import BadInput, Where
+from copytrade_core.model.errors import BadInput, StoreFault, Where
+from copytrade_core.model.session_end import Ended
 
 RUNTIME = "runtime"
-STATUS_FILE, SESSION_FILE = "RUN_STATUS.json", "session.sqlite"
 LIVE_PATHS = ("paper", "shadow")
-
-
-class _Status(msgspec.Struct, frozen=True):
-    run_id: str
-    ended: str | None
-    policy_digest: str | None = None
-    wall_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +38,7 @@ class SessionStanding:
     run_id: str | None
     policy_digest: str | None
     written_at: datetime | None
-    ended: str | None
+    ended: Ended | None
     is_alive: bool | None
     controls: tuple[str, ...]
 
@@ -84,13 +76,10 @@ def standing_of(folder: Path) -> SessionStanding:
     Raises:
         StoreFault: it is there and cannot be read.
     """
-    content = read_if_present(folder / STATUS_FILE)
-    status: _Status | None = None
-    if content is not None:
-        try:
-            status = msgspec.json.decode(content, type=_Status)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            status = None
+    found = read_status(folder)
+    if isinstance(found, NoStatus) and found.fault is StatusFault.UNREADABLE:
+        raise StoreFault(found.what, where=Where(file=str(folder / STATUS_FILE)))
+    status = None if isinstance(found, NoStatus) else found
     return SessionStanding(
         folder=folder,
         run_id=None if status is None else status.run_id,

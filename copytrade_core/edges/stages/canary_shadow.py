@@ -19,9 +19,10 @@ from copytrade_core.edges.runtime.runtime_stamp import RuntimeStamp
 from copytrade_core.edges.runtime.session_addresses import THE_VENUE
 from copytrade_core.edges.runtime.session_evidence import read_session
 from copytrade_core.edges.runtime.shadow_orders import ShadowFindings, rights, shadow_findings
+from copytrade_core.edges.runtime.status_file import STATUS_FILE
 from copytrade_core.edges.secret_text import FILE, secret_text
 from copytrade_core.edges.stages.canary import free_folder
-from copytrade_core.edges.stages.canary_place import STATUS_FILE, archived_folder, live_folder
+from copytrade_core.edges.stages.canary_place import archived_folder, live_folder
 from copytrade_core.edges.stages.canary_plan import plan_of
 from copytrade_core.edges.stages.canary_request import CanaryRequest, deadline_of, is_live, span_of
 from copytrade_core.edges.stages.canary_store import FACTS, SHADOW, session_key, store_document, store_session

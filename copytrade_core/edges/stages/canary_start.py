@@ -37,22 +37,15 @@ class NotNow:
     why: str
 
 
-def wanted_session(place: Workplace, lead_id: str) -> Start | NotNow:
-    """A session begins when the replay gates pass and no control is set; another day or source makes another one.
+def next_session(place: Workplace, lead_id: str) -> Start | NotNow:
+    """Which session it would be: another day, source or policy makes another one, and a control that is set none.
+
+    Costs milliseconds, since gates are not asked here. What the lead holds and held is its `episodes`: polls that show
+    the same positions at other prices change nothing.
 
     Raises:
         BadConfig: settings, policy or contract cannot be read.
         StoreFault: the store cannot be read.
-    """
-    coming = next_session(place, lead_id)
-    return coming if isinstance(coming, NotNow) else not_yet(place, lead_id) or coming
-
-
-def next_session(place: Workplace, lead_id: str) -> Start | NotNow:
-    """Which session it would be; costs milliseconds, since gates are not asked here.
-
-    What the lead holds and held is its `episodes`: polls that show the same positions at other prices change nothing.
-    Errors as `wanted_session`.
     """
     standing = standing_of(live_folder(place.settings, lead_id, PAPER))
     if standing.controls:
@@ -83,7 +76,7 @@ def next_session(place: Workplace, lead_id: str) -> Start | NotNow:
 def not_yet(place: Workplace, lead_id: str) -> NotNow | None:
     """Which gates up to the replay step do not pass now, None where all do; reads all evidence of the lead.
 
-    Errors as `wanted_session`.
+    Errors as `next_session`.
     """
     required = place.contract().required[Step.REPLAYED]
     try:
