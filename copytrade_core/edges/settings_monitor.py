@@ -53,7 +53,7 @@ class MonitorSection(_Section):
     close_deviation_ratio_max: float = Field(
         ge=0, le=1, description="Entry of the history row that proves a close against the one seen: |row / seen - 1|."
     )
-    slippage_bps_max: float = Field(ge=0, le=10_000, description="A fill may be so much worse than expected.")
+    slippage_bps_max: float = Field(ge=0, le=10_000, description="A fill may be so much worse than the price then.")
     loss_near_ratio: float = Field(gt=0, lt=1, description="From this part of the daily loss on it is near.")
     deadline_near_s: Wait = Field(description="So long before its deadline a session with positions is told of.")
     event_window_s: PositiveWait = Field(description="How long a fill, a reject or an alert keeps its incident open.")

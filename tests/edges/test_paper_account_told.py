@@ -7,10 +7,12 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
+from copytrade_core.edges.monitoring.monitor_pass import Monitor
 from copytrade_core.edges.runtime.paper_account_file import PAPER_ACCOUNT_FILE, PaperAccountFile
 from copytrade_core.edges.runtime.paper_account_told import told_account
 from copytrade_core.edges.runtime.session_evidence import read_session
@@ -24,10 +26,13 @@ from copytrade_core.model.errors import BadInput
 from copytrade_core.model.fill import MARKET_FILL_MODELS, RUNG_FILL_MODELS
 from copytrade_core.model.round_trip import CostModel
 from copytrade_core.model.units import Money, Ppm
+from copytrade_core.monitor.finding import Rule
 from copytrade_core.session.paper_log import Charged, encode_record
 from copytrade_core.session.paper_matching import PaperTerms
 from copytrade_core.strategies.leads import plain_lead
+from tests.monitor_floor import settings
 from tests.small_lead import LEAD, place_of, small_project
+from tests.trading_floor import BTC
 
 POSITIONS = 24
 
@@ -157,3 +162,40 @@ def test_the_terms_of_an_account_come_back_from_their_line(market_fill, rung_fil
 def test_a_line_that_is_no_terms_is_refused(text):
     with pytest.raises(BadInput, match="no terms"):
         _ = PaperTerms.of_text(text, cash=Money(0))
+
+
+def rows(folder: Path, query: str) -> list[tuple]:
+    with closing(sqlite3.connect(folder / "session.sqlite")) as journal:
+        return journal.execute(query).fetchall()
+
+
+def test_slippage_of_an_archived_session_is_what_its_account_assumes_however_the_market_moved(place, folder):
+    """A fill at a bar's open is held against that open: what the bar before it had closed at is the delay's."""
+    assumed = place.settings.costs.slippage_bps
+    found = rows(
+        folder,
+        """SELECT s.signed_bps, s.delay_bps, s.spread_bps, c.decided_to_fill_bps, c.decided_price, s.expected, s.filled
+        FROM slippage_observations s JOIN comparisons c USING (fill)""",
+    )
+    assert len(found) > 20
+    for slipped, delay, spread, whole, decided, expected, filled in found:
+        assert spread == 0, "bars have no spread"
+        one_tick = 10_000 / expected
+        assert float(assumed) <= slipped <= float(assumed) + one_tick, "rounded against us, to a tick at most"
+        assert delay + slipped == pytest.approx(whole * decided / expected), (filled, decided)
+    assert max(delay for _, delay, *_ in found) > 1, "the market moved against some"
+    worst_fill, worst_whole = max(row[0] for row in found), max(row[3] for row in found)
+    assert worst_whole > worst_fill + 1
+    limit = (worst_fill + worst_whole) / 2
+    assert breaches(folder, limit) == set()
+    assert breaches(folder, float(assumed) / 2) == {BTC}
+
+
+def breaches(folder: Path, limit_bps: float) -> set[str]:
+    """Markets in which a monitor with this gate finds slippage, looking for the first time."""
+    monitor = Monitor(folder, settings(monitor__slippage_bps_max=limit_bps), alerts=None)
+    now_ms = json.loads((folder / "RUN_STATUS.json").read_text())["wall_at"]
+    found = monitor.look(now_ms=round(datetime.fromisoformat(now_ms).timestamp() * 1000))
+    for path in folder.glob("monitor*"):
+        path.unlink()
+    return {each.subject for each in found.active if each.rule is Rule.SLIPPAGE_BREACH}

@@ -10,11 +10,17 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from copytrade_core.edges.runtime.runtime_files import SESSION_FILE
 from copytrade_core.edges.runtime.runtime_views import connect_runtime
+from copytrade_core.edges.runtime.seen_fills import SeenFill, Style, Wish
+from copytrade_core.edges.runtime.seen_quotes import SeenQuotes
+from copytrade_core.edges.runtime.session_notes import observations
 from copytrade_core.edges.runtime.session_schema import MIGRATIONS, migrate
 from copytrade_core.model.event import FundingPaid
+from copytrade_core.model.fill import FillModel
 from copytrade_core.model.units import Money, Ticks
 from copytrade_core.session.feed import QuoteSeen
 from tests.runtime_floor import Kept
@@ -39,14 +45,88 @@ def test_a_fill_is_kept_with_the_quote_before_it_and_not_with_a_later_one(tmp_pa
     kept.show()
     found = asked(tmp_path, "SELECT mark_before, quote_before, bid_before, ask_before FROM slippage_observations")
     assert found == [(99_995, 100_010, 99_990, 100_010)]
+    ((expected, filled, *bps),) = asked(
+        tmp_path, "SELECT expected, filled, signed_bps, delay_bps, spread_bps FROM slippage_observations"
+    )
+    # The decision saw 100,000, which is the middle of the quote; its side is 10 ticks further.
+    assert expected == 100_010
+    assert bps == pytest.approx([(filled - 100_010) / 10.001, 0, 10 / 10.001])
 
 
 def test_a_fill_without_any_quote_says_so(tmp_path: Path) -> None:
     kept = Kept(tmp_path)
     kept.open()
     kept.show()
-    found = asked(tmp_path, "SELECT mark_before, bid_before, ask_before FROM slippage_observations")
-    assert found == [(100_000, None, None)]
+    columns = "mark_before, quote_before, bid_before, ask_before, expected, delay_bps, spread_bps"
+    found = asked(tmp_path, f"SELECT {columns} FROM slippage_observations")
+    assert found == [(100_000, None, None, None, 100_000, None, None)], "held against what was wished"
+
+
+FILLS = st.builds(
+    SeenFill,
+    number=st.just(1), at_ms=st.just(1), client_order_id=st.just("c"), episode_id=st.just("e"), market=st.just(BTC),
+    side=st.just("long"), kind=st.just("open"), leg=st.just("base"), buys=st.integers(0, 1), time_ms=st.just(5),
+    raw_price=st.integers(90_000, 110_000), price=st.integers(90_000, 110_000), quantity=st.just(3),
+    model=st.sampled_from(FillModel), sent_at_ms=st.just(1), wish=st.builds(
+        Wish,
+        style=st.builds(Style, price=st.none() | st.integers(90_000, 110_000)),
+        reference_price=st.integers(90_000, 110_000),
+        decided_at_ms=st.just(1),
+    ),
+)  # fmt: skip
+QUOTES = st.builds(
+    QuoteSeen,
+    market=st.just(BTC), bid=st.integers(90_000, 100_000), ask=st.integers(100_001, 110_000), mark=st.just(100_000),
+    time_ms=st.integers(1, 9), age_ms=st.just(0),
+)  # fmt: skip
+
+
+@given(FILLS, st.none() | QUOTES)
+def test_delay_spread_and_slippage_are_apart_and_together_the_way_from_the_wish_to_the_fill(fill, quote) -> None:
+    quotes = SeenQuotes()
+    if quote is not None:
+        quotes.saw(quote)
+    (insert, values), _ = observations([fill], lambda _query, _values: [], {}, quotes)
+    names = re.findall(r"\w+", insert.partition("(")[2].partition(")")[0])
+    assert names.pop(0) == "run", "which the journal fills in"
+    row = dict(zip(names, values, strict=True))
+    seen = quote is not None and quote.time_ms <= fill.time_ms
+    sign, wished = (1 if fill.buys else -1), fill.wished
+    if fill.model == FillModel.VENUE:
+        side = quote.ask if seen and fill.buys else quote.bid if seen else wished
+        assert row["expected"] == side
+    else:
+        assert row["expected"] == fill.raw_price, "whatever the market did before"
+    assert row["signed_bps"] == pytest.approx(sign * (fill.price - row["expected"]) / row["expected"] * 10_000)
+    parts = [row["delay_bps"], row["spread_bps"]]
+    knows_mid = seen or fill.model not in (FillModel.VENUE, FillModel.QUOTE_SNAPSHOT)
+    assert (None in parts) is not knows_mid
+    if knows_mid:
+        whole = sign * (fill.price - wished) / row["expected"] * 10_000
+        assert sum(parts) + row["signed_bps"] == pytest.approx(whole, abs=1e-6)
+        assert row["spread_bps"] == 0 or fill.model in (FillModel.VENUE, FillModel.QUOTE_SNAPSHOT)
+
+
+def test_slippage_that_an_older_journal_held_against_the_decision_is_held_against_the_moment(tmp_path: Path) -> None:
+    row = "at_ms, fill, client_order_id, market, side, buys, mark_before, quote_before, expected, filled, quantity"
+    with closing(sqlite3.connect(tmp_path / "old.sqlite", isolation_level=None)) as old:
+        migrate(old, now_ms=1, migrations=MIGRATIONS[:3])
+        old.execute("INSERT INTO runs VALUES (1, 'r', 'lead', 's', 'd', 'v', 'a', 5)")
+        for number in (1, 2, 3):
+            fill = (number, 1, 1, "c", "open", "e", "m", "long", "l", *(1,) * 7, "x", "")
+            old.execute(f"INSERT INTO fills VALUES ({marks(fill)})", fill)
+        for fill, buys, quote in ((1, 1, 100_500), (2, 0, 100_500), (3, 1, None)):
+            values = (1, 1, fill, "c", "m", "long", buys, 100_000, quote, 100_000, 100_600, 3, 60.0)
+            old.execute(f"INSERT INTO slippage_observations (run, {row}, signed_bps) VALUES ({marks(values)})", values)
+        migrate(old, now_ms=2)
+        query = "SELECT expected, signed_bps, delay_bps FROM slippage_observations ORDER BY fill"
+        found = old.execute(query).fetchall()
+    bps = pytest.approx(100 / 100_500 * 10_000)
+    assert found == [(100_500, bps, None), (100_500, pytest.approx(-100 / 10.05), None), (100_000, 60.0, None)]
+
+
+def marks(values: tuple) -> str:
+    return ", ".join("?" * len(values))
 
 
 def test_funding_is_kept_once_in_the_transaction_that_took_it_from_the_cash(tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ from copytrade_core.edges.runtime.session_rows import Values
 
 Ask = Callable[[str, Values], list[tuple[Any, ...]]]
 BPS = 10_000
-VENUE_MODEL = "venue_v1"
 
 _UNSEEN = """SELECT f.number, f.at_ms, f.client_order_id, f.episode_id, f.market, f.side, f.kind, f.leg, f.buys,
         f.time_ms, f.raw_price, f.price, f.quantity, f.model, i.body, o.sent_at_ms
@@ -21,13 +20,17 @@ _UNSEEN = """SELECT f.number, f.at_ms, f.client_order_id, f.episode_id, f.market
     WHERE f.number > (SELECT coalesce(max(fill), 0) FROM slippage_observations) ORDER BY f.number"""
 
 
-class _Style(msgspec.Struct, frozen=True):
+class Style(msgspec.Struct, frozen=True):
+    """Where an order waits: a limit's price or a stop's trigger in ticks; neither for one at the market."""
+
     price: int | None = None
     trigger: int | None = None
 
 
-class _Wish(msgspec.Struct, frozen=True):
-    style: _Style
+class Wish(msgspec.Struct, frozen=True):
+    """The part of a journalled intent that an observation needs; `reference_price` is what the decision saw."""
+
+    style: Style
     reference_price: int
     decided_at_ms: int
 
@@ -50,20 +53,24 @@ class SeenFill:
     price: int
     quantity: int
     model: str
-    wish: _Wish | None
+    wish: Wish | None
     sent_at_ms: int | None
 
     @property
-    def expected(self) -> int:
-        """A resting order's own price; otherwise what the decision saw, or what is known of the price before."""
+    def wished(self) -> int | None:
+        """A resting order's own price; otherwise what the decision saw. None for what nobody wished."""
         if self.wish is None:
-            return self.raw_price
+            return None
         return self.wish.style.price or self.wish.style.trigger or self.wish.reference_price
 
     def worse_bps(self, expected: float) -> float:
         """Signed basis points of the fill against a price: positive = worse for us."""
+        return self.lost_bps(expected, self.price, of=expected)
+
+    def lost_bps(self, before: float, after: float, *, of: float) -> float:
+        """What a move of the price costs this fill, in signed basis points of a price: positive = worse for us."""
         sign = 1 if self.buys else -1
-        return sign * (self.price - expected) / expected * BPS
+        return sign * (after - before) / of * BPS
 
 
 def unseen_fills(ask: Ask) -> list[SeenFill]:
@@ -91,11 +98,11 @@ def unseen_fills(ask: Ask) -> list[SeenFill]:
     ]
 
 
-def _wish(body: str | None) -> _Wish | None:
+def _wish(body: str | None) -> Wish | None:
     """The wish behind an order; None for what nobody wished: a close that somebody else made."""
     if body is None:
         return None
     try:
-        return msgspec.json.decode(body, type=_Wish)
+        return msgspec.json.decode(body, type=Wish)
     except msgspec.ValidationError:
         return None

@@ -10,12 +10,15 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import assert_never
 
-from copytrade_core.edges.runtime.seen_fills import VENUE_MODEL, Ask, SeenFill
+from copytrade_core.edges.runtime.seen_fills import Ask, SeenFill
 from copytrade_core.edges.runtime.seen_quotes import SeenQuotes
 from copytrade_core.edges.runtime.session_rows import Values
+from copytrade_core.evidence.parity_records import mid_of
+from copytrade_core.model.fill import FillModel
 from copytrade_core.model.instrument import Instrument
 from copytrade_core.model.intent import IntentKind
 from copytrade_core.model.source_event import SourceChanged, SourceClosed, SourceEvent, SourceMissing, SourceOpened
+from copytrade_core.model.units import Ticks
 from copytrade_core.session.feed import QuoteSeen
 from copytrade_core.session.status import PositionState, SessionStatus
 from copytrade_core.strategies.state import SOURCE_CLOSE
@@ -43,7 +46,7 @@ _EQUITY = _insert("equity", "run, at_ms, cash, equity, day_result, positions_cou
 _SLIPPAGE = _insert(
     "slippage_observations",
     "run, at_ms, fill, client_order_id, market, side, buys, mark_before, quote_before, bid_before, ask_before, "
-    "expected, filled, quantity, signed_bps",
+    "expected, filled, quantity, signed_bps, delay_bps, spread_bps",
 )
 _COMPARISON = _insert(
     "comparisons",
@@ -139,11 +142,23 @@ def observations(
 
 
 def _slippage(fill: SeenFill, quote: QuoteSeen | None) -> Statement:
-    """A quote tells mark, bid and ask before; without one the mark is what the decision saw, the price its fill's."""
+    """The fill against the price at its own moment; how the market had moved by then is the delay's, not slippage.
+
+    What is simulated says what it filled at. Of a venue only the quote that we saw tells it; where we saw none, the
+    fill is held against what was wished, which is the worse of the two to be wrong about.
+    """
+    model = FillModel(fill.model)
+    sides = None if quote is None else (quote.bid, quote.ask)
     decided = None if fill.wish is None else fill.wish.reference_price
-    touched = None if fill.model == VENUE_MODEL else fill.raw_price
-    if quote is not None:
-        decided, touched = quote.mark, quote.ask if fill.buys else quote.bid
+    touched = None if model is FillModel.VENUE else Ticks(fill.raw_price)
+    if touched is None and sides is not None:
+        touched = sides[fill.buys]
+    expected = touched or fill.wished or fill.raw_price
+    mid = None if touched is None else mid_of(model, touched, sides)
+    delay = spread = None
+    if touched is not None and mid is not None and fill.wished is not None:
+        delay = fill.lost_bps(fill.wished, float(mid), of=expected)
+        spread = fill.lost_bps(float(mid), touched, of=expected)
     return _SLIPPAGE, (
         fill.at_ms,
         fill.number,
@@ -151,14 +166,16 @@ def _slippage(fill: SeenFill, quote: QuoteSeen | None) -> Statement:
         fill.market,
         fill.side,
         fill.buys,
-        decided,
+        decided if quote is None else quote.mark,
         touched,
         None if quote is None else quote.bid,
         None if quote is None else quote.ask,
-        fill.expected,
+        expected,
         fill.price,
         fill.quantity,
-        fill.worse_bps(fill.expected),
+        fill.worse_bps(expected),
+        delay,
+        spread,
     )
 
 

@@ -14,9 +14,12 @@ are epoch milliseconds, money is 1e-8 quote, prices are ticks and quantities ste
 - `decisions`: holds, syncs, holdings written off, and one row for each rule that a refused intent failed, with the
   numbers compared. `alerts`: what a person was to hear of. `config_snapshots`: settings in force.
 - `source_events`: what the leads were seen to do, each once. `positions` and `equity`: how things stood at a look.
-- `slippage_observations`: one row per fill: the price that the decision saw, the quote before, what was expected and
-  what was filled; `signed_bps` is positive when it was worse. `bid_before` and `ask_before` are the best quote, None
-  where bars were traded. `comparisons`: one row per fill: source, decision, sending and fill with their times, prices
+- `slippage_observations`: one row per fill, held against the price at which it could first happen, after our delay:
+  `quote_before` is the side of the quote, or the bar's price, that was traded and `expected` the same, or what was
+  wished where nobody saw it. `signed_bps` is from there to `filled`, `delay_bps` from what was wished (a resting
+  order's own price, or what the decision saw) to the middle of that quote, `spread_bps` from its middle to its side:
+  all of `expected`, positive when worse, None where a price is not known. `bid_before` and `ask_before` are None where
+  bars were traded. `comparisons`: one row per fill: source, decision, sending and fill with their times, prices
   and lags. `shadow_orders`: what a venue would have been sent.
 - `funding`: what each holding paid (negative: received), in the transaction that took it from the cash.
 - `migrations`: which numbered step made the tables, and when.
@@ -133,7 +136,19 @@ THIRD = Migration(
     ),
 )
 
-MIGRATIONS: tuple[Migration, ...] = (FIRST, SECOND, THIRD)
+FOURTH = Migration(
+    name="slippage apart from delay",
+    statements=(
+        "ALTER TABLE slippage_observations ADD COLUMN delay_bps REAL",
+        "ALTER TABLE slippage_observations ADD COLUMN spread_bps REAL",
+        # Older rows held a fill against what the decision saw: the market's move meanwhile counted as slippage.
+        """UPDATE slippage_observations SET expected = quote_before,
+            signed_bps = (CASE WHEN buys THEN 1e4 ELSE -1e4 END) * (filled - quote_before) / quote_before
+            WHERE quote_before > 0""",
+    ),
+)
+
+MIGRATIONS: tuple[Migration, ...] = (FIRST, SECOND, THIRD, FOURTH)
 
 
 def check_ours(connection: sqlite3.Connection, migrations: Sequence[Migration] = MIGRATIONS) -> int:
