@@ -152,5 +152,5 @@ class Runtime:
         price = {"expected": 100_000, "filled": 100_250, "quantity": 10, "signed_bps": signed_bps}
         self.insert("slippage_observations", {"at_ms": self.now_ms, **fill, **price})
 
-    def write_lock(self, *, pid: int, boot: str) -> None:
-        (self.folder / "session.sqlite.lock").write_text(json.dumps({"pid": pid, "boot_id": boot}) + "\n")
+    def write_lock(self, *, pid: int, boot: str, **more: int) -> None:
+        (self.folder / "session.sqlite.lock").write_text(json.dumps({"pid": pid, "boot_id": boot, **more}) + "\n")

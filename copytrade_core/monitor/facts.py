@@ -260,6 +260,8 @@ class MonitorFacts:
     baseline: Watermark
     processed: Watermark
     failed_runs: tuple[FailedRunFact, ...] = ()
+    looked_ms: int | None = None
+    """When a pass last looked; None before the first."""
 
     @property
     def session_now_ms(self) -> int:

@@ -206,14 +206,19 @@ def journal_unreadable(facts: MonitorFacts, _: Thresholds) -> Judged:
 
 
 def session_failed(facts: MonitorFacts, bounds: Thresholds) -> Judged:
-    """The session ended with an error, or a run of it failed without one."""
-    window_ms = bounds.event_window_s * 1000
-    why = {each.run_id: each.why for each in facts.failed_runs if facts.now_ms - each.at_ms <= window_ms}
+    """The session ended with an error, or a run of it failed without one, whenever that was if no pass has looked."""
+    window_ms, looked_ms = bounds.event_window_s * 1000, facts.looked_ms or 0
+    why = {
+        each.run_id: each.why
+        for each in facts.failed_runs
+        if each.at_ms > looked_ms or facts.now_ms - each.at_ms <= window_ms
+    }
     status = facts.status
     if isinstance(status, Unreadable) and not why:
         return Blind()
-    if isinstance(status, StatusFact) and status.ended is Ended.ERROR and not is_long_over(facts, bounds):
-        why[status.run_id] = status.last_error or "it ended with an error"
+    if isinstance(status, StatusFact) and status.ended is Ended.ERROR:
+        is_news = status.wall_ms > looked_ms or not is_long_over(facts, bounds)
+        why |= {status.run_id: status.last_error or "it ended with an error"} if is_news else {}
     return tuple(_found(Rule.SESSION_FAILED, run_id, what) for run_id, what in why.items())
 
 

@@ -536,6 +536,20 @@ def test_the_process_behind_a_lease_is_alive_dead_or_of_another_boot(runtime) ->
     assert session_process(journal).is_alive is False
 
 
+def test_a_pid_that_another_process_has_now_is_no_living_session(runtime, services) -> None:
+    """A container that is started again gives the same small numbers, under the same boot id."""
+    lock = runtime.folder / "session.sqlite.lock"
+    ours = json.loads(lock.read_bytes())
+    assert ours["started_ticks"] > 0
+    runtime.write_lock(pid=os.getpid(), boot=ours["boot_id"], started_ticks=ours["started_ticks"])
+    assert session_process(runtime.folder / "session.sqlite").is_alive is True
+    runtime.write_lock(pid=os.getpid(), boot=ours["boot_id"], started_ticks=ours["started_ticks"] - 1)
+    assert session_process(runtime.folder / "session.sqlite").is_alive is False
+    assert rules(runtime.look(watching(runtime, services)).active) == [Rule.PROCESS_MISSING]
+    runtime.write_lock(pid=os.getpid(), boot=ours["boot_id"])
+    assert session_process(runtime.folder / "session.sqlite").is_alive is True, "a lease of an earlier version"
+
+
 def test_a_zombie_is_dead(runtime) -> None:
     process = subprocess.Popen([sys.executable, "-c", "pass"])
     try:

@@ -10,9 +10,11 @@ import pytest
 from pydantic import SecretStr
 
 from copytrade_core.edges.monitoring.alerts import AlertChannel
+from copytrade_core.edges.monitoring.failed_runs import note_failed_run
 from copytrade_core.edges.monitoring.monitor_pass import Monitor
 from copytrade_core.model.alert import AlertKind
 from copytrade_core.model.order_row import OrderState
+from copytrade_core.monitor.facts import FailedRunFact
 from copytrade_core.monitor.finding import Rule
 from copytrade_core.monitor.incidents import Delivery, IncidentState
 from tests.alert_services import AlertServices, alert_services
@@ -108,6 +110,28 @@ def test_what_happened_while_nobody_looked_is_told_however_old_it_is(runtime, se
         Rule.REJECTED_CLUSTER,
         Rule.ORDER_FILLED,
     }
+
+
+def test_a_session_that_failed_while_nobody_looked_is_told_however_old_it_is_and_once(runtime, services) -> None:
+    runtime.look(watching(runtime, services))
+    runtime.later(60)
+    runtime.status |= {"ended": "error", "last_error": "out of luck"}
+    runtime.write_status(written_at=iso(runtime.now_ms), wall_at=iso(runtime.now_ms))
+    runtime.writes_status = False
+    killed = FailedRunFact(run_id="run 0", why="it was killed", at_ms=runtime.now_ms)
+    note_failed_run(runtime.folder, killed)
+    runtime.later(10 * DAY_MS / 1000)
+    monitor = watching(runtime, services)
+    assert {(each.rule, each.subject) for each in runtime.look(monitor).opened} == {
+        (Rule.SESSION_FAILED, "run 1"),
+        (Rule.SESSION_FAILED, "run 0"),
+    }
+    looks = []
+    for _ in range(3):
+        runtime.later(130)
+        looks.append(runtime.look(monitor))
+    assert [each.opened for each in looks] == [()] * 3
+    assert looks[-1].active == ()
 
 
 def test_a_session_that_has_ended_well_needs_no_process_and_no_new_status(runtime, services) -> None:

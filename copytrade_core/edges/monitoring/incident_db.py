@@ -203,6 +203,10 @@ class IncidentDb:
         with _faults(self.path, "write"):
             self._connection.execute(insert, values)
 
+    def last_pass_ms(self) -> int | None:
+        """When the monitor last looked."""
+        return self._one("SELECT at_ms FROM passes ORDER BY number DESC LIMIT 1")
+
     def passes(self) -> tuple[PassRow, ...]:
         """Every look, oldest first."""
         select = "SELECT at_ms, run_id, opened_count, resolved_count, active_count, blind_count FROM passes"

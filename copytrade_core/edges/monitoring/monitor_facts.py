@@ -18,8 +18,10 @@ MONITOR = "monitor"
 """Who a control is from when a breach has set it."""
 
 
-def read_facts(folder: Path, *, now_ms: int, baseline: Watermark, processed: Watermark) -> MonitorFacts:
-    """Everything one pass judges.
+def read_facts(
+    folder: Path, *, now_ms: int, baseline: Watermark, processed: Watermark, looked_ms: int | None
+) -> MonitorFacts:
+    """Everything one pass judges; `looked_ms` is when the last one did.
 
     Raises:
         NotStored: there is no such runtime directory.
@@ -37,6 +39,7 @@ def read_facts(folder: Path, *, now_ms: int, baseline: Watermark, processed: Wat
         failed_runs=failed_runs(folder),
         baseline=baseline,
         processed=processed,
+        looked_ms=looked_ms,
     )
 
 

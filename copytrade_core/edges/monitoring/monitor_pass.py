@@ -131,6 +131,7 @@ class Monitor:
             now_ms=now_ms,
             baseline=history.watermark(BASELINE),
             processed=history.watermark(PROCESSED),
+            looked_ms=history.last_pass_ms(),
         ).with_known_journal()
         if as_baseline:
             facts = replace(facts, baseline=facts.seen_by())

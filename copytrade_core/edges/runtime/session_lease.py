@@ -18,13 +18,19 @@ from copytrade_core.edges.atomic_files import make_folder, store_faults
 from copytrade_core.model.errors import StoreFault, Where
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+OWN_STAT = Path("/proc/self/stat")
 
 
 class Holder(msgspec.Struct, frozen=True, kw_only=True):
-    """The process that holds a lease; `boot_id` tells whether the pid is one of this start of the machine."""
+    """The process that holds a lease; `boot_id` tells whether the pid is one of this start of the machine.
+
+    `started_ticks` tells it from a later process with the same pid, as each start of a container gives the same ones;
+    None in a lease of an earlier version, or where the system does not say.
+    """
 
     pid: int
     boot_id: str
+    started_ticks: int | None = None
 
 
 class SessionLease:
@@ -82,6 +88,20 @@ def boot_id() -> str:
         return ""
 
 
+def started_ticks(stat: str) -> int | None:
+    """When a process began, from its line in /proc: in ticks since the machine started."""
+    # The name may hold spaces and brackets: what can be counted follows the last bracket, from the third field on.
+    fields = stat.rpartition(")")[2].split()
+    return int(fields[19]) if len(fields) > 19 and fields[19].isdigit() else None
+
+
+def _own_start() -> int | None:
+    try:
+        return started_ticks(OWN_STAT.read_text(encoding="utf-8", errors="replace"))
+    except OSError:
+        return None
+
+
 def _lock(handle: int, journal: Path) -> None:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -102,7 +122,8 @@ def _who(handle: int) -> str:
 
 
 def _write_holder(handle: int) -> None:
-    content = msgspec.json.encode(Holder(pid=os.getpid(), boot_id=boot_id())) + b"\n"
+    holder = Holder(pid=os.getpid(), boot_id=boot_id(), started_ticks=_own_start())
+    content = msgspec.json.encode(holder) + b"\n"
     # Padded instead of truncated: a process that is refused meanwhile never reads an empty file.
     if os.pwrite(handle, content.ljust(256), 0) != 256:
         raise OSError(0, "only a part of the line could be written")

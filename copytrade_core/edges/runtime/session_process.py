@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from copytrade_core.edges.runtime.session_lease import Holder, boot_id
+from copytrade_core.edges.runtime.session_lease import Holder, boot_id, started_ticks
 from copytrade_core.monitor.facts import ProcessFact
 
 PROC = Path("/proc")
@@ -20,8 +20,8 @@ _DEAD_STATES = ("Z", "X")
 def session_process(journal: Path) -> ProcessFact:
     """Who is written in the lease of a journal, and whether that process is of this boot and alive.
 
-    A zombie is dead: its lock is gone. `is_alive` is False when nobody ever took the lease, and None when the file
-    cannot be read or this machine has no boot id.
+    A zombie is dead: its lock is gone; so is a holder whose pid another process has now. `is_alive` is False when
+    nobody ever took the lease, and None when the file cannot be read or this machine has no boot id.
     """
     try:
         content = journal.with_name(f"{journal.name}.lock").read_bytes()
@@ -33,17 +33,19 @@ def session_process(journal: Path) -> ProcessFact:
     ours = boot_id()
     if not ours or not holder.boot_id:
         return ProcessFact(pid=holder.pid, boot_id=holder.boot_id, is_alive=None)
-    alive = holder.boot_id == ours and _is_alive(holder.pid)
+    alive = holder.boot_id == ours and _is_alive(holder)
     return ProcessFact(pid=holder.pid, boot_id=holder.boot_id, is_alive=alive)
 
 
-def _is_alive(pid: int) -> bool:
+def _is_alive(holder: Holder) -> bool:
     try:
+        stat = (PROC / str(holder.pid) / "stat").read_text(encoding="utf-8", errors="replace")
         # The name may hold spaces and brackets: the state follows the last bracket.
-        state = (PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0]
+        state = stat.rpartition(")")[2].split()[0]
     except (OSError, IndexError):
-        return not PROC.is_dir() and _answers(pid)
-    return state not in _DEAD_STATES
+        return not PROC.is_dir() and _answers(holder.pid)
+    is_another = holder.started_ticks is not None and started_ticks(stat) != holder.started_ticks
+    return state not in _DEAD_STATES and not is_another
 
 
 def _answers(pid: int) -> bool:

@@ -72,11 +72,12 @@ def pending_changes(place: Workplace, lead_id: str) -> list[str]:
 
 def _must_say_that_it_lives(place: Workplace, folder: Path) -> bool:
     """A quiet session must not silence the sign of life: that would be taken for a monitor that is dead."""
-    if address(os.environ, HEARTBEAT_URL) is None and address(os.environ, ALERT_URL) is None:
+    settings = delivery_settings(place.settings.alerts)
+    is_never = settings.heartbeat_interval_s <= 0
+    if is_never or (address(os.environ, HEARTBEAT_URL) is None and address(os.environ, ALERT_URL) is None):
         return False
     with IncidentDb.snapshot(folder) as history:
         last_ms = history.last_heartbeat_ms()
-    settings = delivery_settings(place.settings.alerts)
     return heartbeat_due(last_ms, now_ms=round(place.now().timestamp() * 1000), settings=settings)
 
 
