@@ -5,6 +5,7 @@ The filter on one partition's check evaluations has no public import in 1.13, so
 """
 
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from typing import Any
 
 import dagster as dg
@@ -54,10 +55,15 @@ def head_metadata(head: Head) -> dict[str, Any]:
 def plain(metadata: Mapping[str, Any]) -> dict[str, Any]:
     """Metadata that Dagster takes: scalars as they are, everything else as JSON, absent values left out."""
     return {
-        name: value if isinstance(value, str | int | float | bool) else dg.MetadataValue.json(value)
+        name: _scalar(value) if isinstance(value, str | int | float | bool) else dg.MetadataValue.json(value)
         for name, value in metadata.items()
         if value is not None
     }
+
+
+def _scalar(value: str | float) -> str | float:
+    """Our enumerations are text, but Dagster writes none that it does not know."""
+    return value.value if isinstance(value, StrEnum) else value
 
 
 def latest_evidence(instance: dg.DagsterInstance, lead_id: str) -> Materialisation | None:

@@ -4,7 +4,7 @@ import dagster as dg
 import pytest
 
 from copytrade_core.promotion.gate_result import Gate
-from copytrade_dagster.lineage import EVIDENCE_KEY, latest_evaluations, latest_evidence
+from copytrade_dagster.lineage import EVIDENCE_KEY, latest_evaluations, latest_evidence, plain
 from copytrade_dagster.partitioned_checks import blocking_check
 from copytrade_dagster.partitions import LEADS
 
@@ -62,3 +62,9 @@ def test_what_is_reported_from_outside_has_no_run(recorded):
     assert latest_evaluations(recorded, "1", [Gate.DRAWDOWN])[Gate.DRAWDOWN].run_id is None
     recorded.report_runless_asset_event(dg.AssetMaterialization(EVIDENCE_KEY, partition="1"))
     assert latest_evidence(recorded, "1") is None
+
+
+def test_an_enumeration_of_ours_is_plain_text_to_dagster():
+    found = plain({"ended": Gate.DRAWDOWN, "orders": 2, "unknown": None})
+    assert found == {"ended": "drawdown", "orders": 2}
+    assert type(found["ended"]) is str, "an event with anything else is not stored, and its run fails"
