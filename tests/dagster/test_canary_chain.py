@@ -5,7 +5,11 @@ The session lives in real time against the stand-in of Binance (some ten seconds
 
 import json
 import shutil
+import sqlite3
+import threading
 import time
+from collections.abc import Generator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +21,7 @@ import pytest
 from dagster._core.definitions.partitions.context import partition_loading_context
 
 from copytrade_core.edges.market.market_store import store_bars
+from copytrade_core.edges.runtime.control_files import Control, clear_control, set_control
 from copytrade_core.edges.runtime.session_addresses import addresses_of
 from copytrade_core.edges.settings import load_settings
 from copytrade_core.edges.stages.canary_due import due_comparisons
@@ -28,8 +33,11 @@ from copytrade_core.edges.stages.canary_store import load_session, session_key
 from copytrade_core.edges.stages.instruments import trading_rules
 from copytrade_core.edges.stages.promotion import promotion_evidence, stored_evidence
 from copytrade_core.edges.stages.workplace import open_workplace, utc_now
-from copytrade_core.edges.standins.binance import USUAL_PLAN, StandinConfig, running_standin
+from copytrade_core.edges.standins.app import StandinApp
+from copytrade_core.edges.standins.binance import USUAL_PLAN, StandinConfig, standin_app
+from copytrade_core.edges.standins.control import StandinControl
 from copytrade_core.edges.standins.lead_records import records_from_directory
+from copytrade_core.edges.standins.server import loopback_socket, running_in_thread
 from copytrade_core.model.bar import BarSeries, PriceOrigin
 from copytrade_core.model.instrument import Market
 from copytrade_core.model.read_at import ReadAt
@@ -51,7 +59,7 @@ ENOUGH = {
 PRICE = 900_000
 """In ticks of 0.1: what the lead's own prices are, too."""
 LEAD = "4751838302089254999"
-SESSION_S = 14
+SESSION_S = 120
 PAPER_GATES = (Gate.BACKTEST_PAPER_PARITY, Gate.PAPER_CANARY_CLEAN)
 
 
@@ -133,12 +141,45 @@ def verdicts(run: dg.ExecuteInProcessResult, asset: str) -> dict[str, str]:
     }
 
 
-def lead_rows(root: Path, now_ms: int) -> list[dict[str, object]]:
-    """What the lead did until today, and a position that it opens in three seconds and closes in six."""
-    saved = json.loads((root / "pages" / LEAD / "position_history_pages_raw.json").read_text())
-    old = saved[0]["response"]["data"]["list"]
-    opened, closed = now_ms + 3_000, now_ms + 6_000
-    return [*old, closed_row(opened=opened, closed=closed, cost=90_000.0, leave=90_000.0, is_long=True, pnl=0.0)]
+class Lead:
+    """What answers at the source's and market's address, in real time: the same lead, who trades when told to."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        saved = json.loads((root / "pages" / LEAD / "position_history_pages_raw.json").read_text())
+        self._rows: list[dict[str, object]] = saved[0]["response"]["data"]["list"]
+        self._rules = trading_rules(open_workplace(load_settings()), MARKET)[0]
+        self._opened_ms = 0
+        self._answers = self._made(self._rows)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self._answers(scope, receive, send)
+
+    def opens(self) -> None:
+        self._opened_ms = now_ms()
+        self._answers = self._made([*self._rows, self._trade(closed_ms=self._opened_ms + HOUR_MS)])
+
+    def closes(self) -> None:
+        self._answers = self._made([*self._rows, self._trade(closed_ms=now_ms())])
+
+    def _trade(self, *, closed_ms: int) -> dict[str, object]:
+        return closed_row(
+            opened=self._opened_ms, closed=closed_ms, cost=90_000.0, leave=90_000.0, is_long=True, pnl=0.0
+        )
+
+    def _made(self, rows: list[dict[str, object]]) -> StandinApp:
+        pages = self._root / "live" / str(time.time_ns())
+        write_pages(pages / LEAD, rows)
+        config = StandinConfig(
+            records=records_from_directory(pages),
+            plan=USUAL_PLAN,
+            port=0,
+            as_of_ms=now_ms(),
+            speed=1.0,
+            bars=(flat_bars(self._rules, now_ms()),),
+            instruments=(self._rules,),
+        )
+        return standin_app(config)
 
 
 @pytest.fixture(scope="module")
@@ -191,28 +232,67 @@ def watched_session(
     root: Path, request: dg.RunRequest, instance: dg.DagsterInstance, patch: pytest.MonkeyPatch
 ) -> dg.ExecuteInProcessResult:
     """The run that the sensor asked for, while the lead trades on loopback."""
-    begins = now_ms()
-    write_pages(root / "live" / LEAD, lead_rows(root, begins))
-    place = open_workplace(load_settings())
-    market = trading_rules(place, MARKET)[0]
-    config = StandinConfig(
-        records=records_from_directory(root / "live"),
-        plan=USUAL_PLAN,
-        port=0,
-        as_of_ms=begins,
-        speed=1.0,
-        bars=(flat_bars(market, begins),),
-        instruments=(market,),
-    )
-    with running_standin(config) as standin, patch.context() as near:
+    lead = Lead(root)
+    with running_in_thread(lead, loopback_socket("127.0.0.1", 0)) as base_url, patch.context() as near:
         for host in ("SOURCE", "MARKET"):
             # For the rest of the line: what was read at a stand-in counts only while the settings name it.
-            patch.setenv(f"COPYTRADE_{host}__BASE_URL", standin.base_url)
+            patch.setenv(f"COPYTRADE_{host}__BASE_URL", base_url)
             near.setenv(f"COPYTRADE_{host}__REQUEST_INTERVAL_S", "0")
         near.setenv("COPYTRADE_CANARY__POLL_EVERY_S", "0.4")
         near.setenv("COPYTRADE_CANARY__PRICE_EVERY_S", "0.3")
         asked = {"ops": {"paper_session": {"config": {"live": True, "deadline_s": SESSION_S}}}}
-        return launch("paper_canary", request, instance, **asked)
+        folder = live_folder(load_settings(), LEAD, "paper")
+        with trading(lead, StandinControl(base_url), folder):
+            return launch("paper_canary", request, instance, **asked)
+
+
+@contextmanager
+def trading(lead: Lead, control: StandinControl, folder: Path) -> Generator[None]:
+    """However slow the session is: the lead opens once it was seen without a position and closes once seen with it.
+
+    When the follower has left its own, a person ends the session.
+    """
+
+    def polled_twice() -> bool:
+        return sum(n for path, n in control.state()["calls"].items() if path.endswith("/lead-data/positions")) >= 2
+
+    def end() -> None:
+        set_control(folder, Control.KILL, who="test", why="it has traded once", at_ms=now_ms())
+
+    def live() -> None:
+        steps = (
+            (polled_twice, lead.opens),
+            (polled_twice, lead.closes),
+            (
+                lambda: filled(folder) == 2,
+                lambda: set_control(folder, Control.KILL, who="test", why="", at_ms=now_ms()),
+            ),
+        )
+        for ready, step in steps:
+            while not ready():
+                if over.wait(0.05):
+                    return
+            step()
+
+    over = threading.Event()
+    driver = threading.Thread(target=live)
+    driver.start()
+    try:
+        yield
+    finally:
+        over.set()
+        driver.join()
+        _ = clear_control(folder, Control.KILL)
+
+
+def filled(folder: Path) -> int:
+    if not (folder / "session.sqlite").exists():
+        return 0
+    with closing(sqlite3.connect(f"file:{folder / 'session.sqlite'}?mode=ro", uri=True)) as connection:
+        try:
+            return connection.execute("SELECT count(*) FROM fills").fetchone()[0]
+        except sqlite3.OperationalError:
+            return 0  # not migrated yet, or being written
 
 
 def now_ms() -> int:

@@ -104,11 +104,10 @@ def test_a_lead_whose_gates_pass_gets_one_session_for_the_day_and_the_same_key_a
 
 @pytest.mark.usefixtures("folder")
 def test_another_day_or_source_is_another_session(project, instance):
-    place = project.place()
-    today = wanted_session(place, project.lead)
+    settings = project.place().settings
+    today = wanted_session(open_workplace(settings, now=lambda: NOW), project.lead)
     assert isinstance(today, Start)
-    soon = open_workplace(place.settings, now=lambda: NOW + timedelta(hours=23, minutes=59))
-    tomorrow = wanted_session(soon, project.lead)
+    tomorrow = wanted_session(open_workplace(settings, now=lambda: NOW + timedelta(days=1)), project.lead)
     assert isinstance(tomorrow, Start)
     assert (tomorrow.day, tomorrow.key) != (today.day, today.key)
 
