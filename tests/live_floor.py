@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +42,10 @@ from tests.made_lead import POLICY, closed_row, offline_settings, write_pages
 
 LEAD = "4751838302089254777"
 POSITIONS, DETAIL, HISTORY = "/lead-data/positions", "/lead-portfolio/detail", "/position-history"
-FOLLOW = (
-    POLICY.replace("contrarian_on_close", "follow_open")
-    .replace('family = "autonomous"\nttl_s = 3600', 'family = "source_close_follows"')
-    .replace("entry_drift_bps_max = 500", "entry_drift_bps_max = 5000")
+QUOTES, MARKS = "/bookTicker", "/premiumIndex"
+PRICES = {"bidPrice", "askPrice", "markPrice", "indexPrice"}
+FOLLOW = POLICY.replace("contrarian_on_close", "follow_open").replace(
+    'family = "autonomous"\nttl_s = 3600', 'family = "source_close_follows"'
 )
 QUICK = {
     "request_interval_s": 0, "attempts_max": 1, "backoff_initial_s": 0, "backoff_max_s": 0.02, "backoff_jitter_s": 0,
@@ -208,6 +209,9 @@ class Live:
             f"decisions {self.ask('SELECT reason FROM decisions')[-5:]}"
         )
 
+    def until_polled(self, run_id: str) -> None:
+        self.until(lambda: self.status.get("run_id") == run_id and self.lead().get("ok"), f"a poll of {run_id}")
+
     def polled(self, more: int = 2) -> None:
         """Wait until the lead was asked so many times more."""
         before = self.calls(POSITIONS)
@@ -273,6 +277,20 @@ def live(
 
 def broken(kind: FaultKind, path: str = POSITIONS, **more: Any) -> Fault:
     return Fault(kind=kind, path=path, **more)
+
+
+def prices_times(factor: str) -> Callable[[str, bytes], bytes]:
+    """Every quote and mark, so many times as high."""
+
+    def change(path: str, body: bytes) -> bytes:
+        if not path.endswith((QUOTES, MARKS)):
+            return body
+        rows: list[dict[str, Any]] = json.loads(body)
+        for each in rows:
+            each.update({name: f"{Decimal(each[name]) * Decimal(factor):.1f}" for name in PRICES & set(each)})
+        return json.dumps(rows).encode()
+
+    return change
 
 
 # -- a runtime directory as a running session leaves it --------------------------------------------------------------

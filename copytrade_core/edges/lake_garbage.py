@@ -25,7 +25,7 @@ def garbage(root: Path, *, older_than_s: float) -> list[Path]:
         StoreFault: the store cannot be read.
     """
     # Ages are read before heads: a writer that commits in between has touched its object and made it young.
-    old_parts = _older(root / "tmp", older_than_s)
+    old_parts = [*_older(root / "tmp", older_than_s), *_older(root / "raw" / ".tmp", older_than_s)]
     old_objects = _older(root / "objects", older_than_s)
     named = _named(root)
     return sorted([*old_parts, *(path for path in old_objects if path.name.partition(".")[0] not in named)])

@@ -163,12 +163,13 @@ def test_doctor_finds_a_tampered_object(copytrade, tmp_path):
 def test_doctor_gc_removes_what_a_killed_writer_left(copytrade, tmp_path):
     import os
 
-    part = tmp_path / "data/tmp/x.part"
-    part.parent.mkdir(parents=True)
-    part.write_bytes(b"half")
-    os.utime(part, (1, 1))
-    assert copytrade("doctor", "--gc", "--json").json["removed"] == ["tmp/x.part"]
-    assert not part.exists()
+    parts = [tmp_path / "data" / folder / "x.part" for folder in ("raw/.tmp", "tmp")]
+    for part in parts:
+        part.parent.mkdir(parents=True)
+        part.write_bytes(b"half")
+        os.utime(part, (1, 1))
+    assert copytrade("doctor", "--gc", "--json").json["removed"] == ["raw/.tmp/x.part", "tmp/x.part"]
+    assert not any(part.exists() for part in parts)
 
 
 def test_sql_reads_and_cannot_write(copytrade, tmp_path):

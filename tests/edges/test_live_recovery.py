@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 import time
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
@@ -18,35 +13,17 @@ from copytrade_core.edges.stages.paper_live import run_live_paper_session
 from copytrade_core.edges.stages.sources import poll_lead
 from copytrade_core.edges.standins.faults import FaultKind
 from copytrade_core.model.errors import BadInput, StoreFault
-from tests.live_floor import DETAIL, Live, broken, live, now_ms, row
+from tests.edges.live_process import fill_the_disk, session_process
+from tests.live_floor import DETAIL, broken, live, now_ms, row
 
-ROOT = Path(__file__).resolve().parents[2]
 OLD = row(-3000, -2000)
-
-
-@contextmanager
-def session_process(lead: Live, run_id: str, *, source_age_s: int = 600):
-    """The session as a process; it is killed on the way out and nothing of it stays."""
-    work = lead.folder.parent
-    command = [sys.executable, "-m", "tests.edges.live_process", str(work), run_id, str(source_age_s), *lead.leads]
-    path = os.pathsep.join((str(ROOT), os.environ.get("PYTHONPATH", "")))
-    with subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.PIPE) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-            _ = process.wait(timeout=20)
-
-
-def until_polled(lead: Live, run_id: str) -> None:
-    lead.until(lambda: lead.status.get("run_id") == run_id and lead.lead().get("ok"), f"a poll of {run_id}")
 
 
 def test_kill_nine_keeps_the_position_and_finds_what_happened_meanwhile(tmp_path, project_root):
     seeded = row(-100, 9000, is_long=False)
     with live(tmp_path, project_root, [OLD, seeded, row(5, 20), row(25, 9000)]) as lead:
         with session_process(lead, "r1"):
-            until_polled(lead, "r1")
+            lead.until_polled("r1")
             lead.at(10)
             lead.until(lambda: lead.fills == ["open"], "the entry")
         assert lead.status["ended"] is None
@@ -67,7 +44,7 @@ def test_kill_nine_keeps_the_position_and_finds_what_happened_meanwhile(tmp_path
 def test_news_that_the_session_died_before_telling_is_told_and_refused_when_old(tmp_path, project_root):
     with live(tmp_path, project_root, [OLD, row(5, 9000)]) as lead:
         with session_process(lead, "r1", source_age_s=1):
-            until_polled(lead, "r1")
+            lead.until_polled("r1")
         lead.at(10)
         _ = poll_lead(lead.place, lead.leads[0])
         lead.faults(broken(FaultKind.SERVER_ERROR))
@@ -83,9 +60,9 @@ def test_news_that_the_session_died_before_telling_is_told_and_refused_when_old(
 def test_a_full_disk_stops_new_orders_says_so_and_leaves_nothing_half_written(tmp_path, project_root):
     with live(tmp_path, project_root, [OLD, row(5, 9000)]) as lead:
         with session_process(lead, "r1") as process:
-            until_polled(lead, "r1")
+            lead.until_polled("r1")
             before = lead.status
-            process.send_signal(signal.SIGUSR1)
+            fill_the_disk(lead, process, 0)
             lead.at(10)
             asked = lead.calls(DETAIL)
             lead.until(lambda: lead.calls(DETAIL) >= asked + 3, "polls whose answers nobody can keep")
@@ -167,7 +144,7 @@ def test_a_damaged_status_is_put_aside_and_costs_nothing_for_the_journal_has_it_
         lead.start("r2")
         lead.until(aside.exists, "the damaged status beside the session")
         assert aside.read_text() == "{"
-        until_polled(lead, "r2")
+        lead.until_polled("r2")
         assert len(lead.status["positions"]) == 1
         assert lead.fills == ["open"]
         _ = lead.stop()

@@ -19,6 +19,7 @@ from copytrade_core.edges.runtime.runtime_files import SESSION_FILE, RuntimeFile
 from copytrade_core.edges.runtime.session_db import SessionDb
 from copytrade_core.edges.runtime.session_observer import SessionObserver
 from copytrade_core.edges.runtime.shadow_orders import ShadowOrders
+from copytrade_core.edges.runtime.unfinished import sweep_unfinished
 from copytrade_core.edges.stages.paper_archive import Span, archived_of
 from copytrade_core.edges.stages.paper_plan import PaperPlan
 from copytrade_core.edges.stages.workplace import Workplace
@@ -190,6 +191,7 @@ class PaperDesk:
             "plan": canonical(self.plan),
             "code_version": self.place.code_version,
             "read_at": canonical(self.read_at),
+            "deadline_ms": self.facts.deadline_ms,
         }
         files.params(in_force)
         self.journal.record_config(json.dumps(in_force, sort_keys=True), at_ms=self.facts.started_at_ms)
@@ -219,7 +221,7 @@ class PaperDesk:
 
 
 def opened_journal(folder: Path, facts: SessionFacts) -> SessionDb:
-    """The session's journal and with it the lease of its runtime directory.
+    """The session's journal and with it the lease of its runtime directory, swept of what killed sessions left.
 
     Raises:
         StoreFault: another process runs this session, or the file cannot be used.
@@ -228,9 +230,11 @@ def opened_journal(folder: Path, facts: SessionFacts) -> SessionDb:
     snapshot = read_hot_restart(folder)
     if snapshot is not None:
         check_resume(snapshot, facts.identity)
-    return SessionDb.open(
+    journal = SessionDb.open(
         folder / SESSION_FILE, identity=facts.identity, run_id=facts.run_id, now_ms=facts.started_at_ms
     )
+    sweep_unfinished(folder)
+    return journal
 
 
 def identity_of(plan: PaperPlan) -> SessionIdentity:

@@ -11,6 +11,8 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import msgspec
+
 from copytrade_core.edges.feeds.archived_polls import polled_events
 from copytrade_core.edges.feeds.live_feed import LiveFeed
 from copytrade_core.edges.feeds.live_polling import LivePolling
@@ -50,6 +52,10 @@ LIVE_LOOP = LoopSettings(reconcile_every_ms=60_000, exits_for_ms=0, kill_for_ms=
 LIVE_STATUS_EVERY_MS = 5_000
 
 
+class _InForce(msgspec.Struct, frozen=True):
+    deadline_ms: int | None = None
+
+
 def run_live_paper_session(
     place: Workplace,
     plan: PaperPlan,
@@ -70,7 +76,7 @@ def run_live_paper_session(
         plan: whom to follow and how; market orders fill at the next quote, whatever it says.
         folder: the runtime directory, for one session only.
         run_id: this start.
-        deadline_s: from now; None: until the end of the UTC day.
+        deadline_s: from now; None: until the end of the UTC day. A run that goes on keeps the earlier one.
         poll_every_s: between two polls of a lead.
         price_every_s: between two readings of prices; an order that waits asks at once.
         status_every_ms: between two statuses.
@@ -89,6 +95,7 @@ def run_live_paper_session(
     leads = tuple(LeadId(lead.lead_id) for lead in plan.leads)
     read_at = addresses_of(place.settings, with_venue=shadow is not None)
     with _only_one(place, plan, facts.mode), _unmixed(place, leads, folder, read_at, facts) as journal:
+        facts = replace(facts, deadline_ms=_first_deadline_ms(journal, facts))
         history = {lead: _history(place, lead) for lead in leads}
         runs = {lead: polled_events(place.archive, lead, history[lead], rules=RULES) for lead in leads}
         _refuse_the_future(runs, clock.now_ms())
@@ -135,6 +142,13 @@ def _facts(plan: PaperPlan, run_id: str, now_ms: int, deadline_s: int | None) ->
         deadline_ms=midnight_ms if deadline_s is None else now_ms + deadline_s * 1000,
         is_reconstructed=False,
     )
+
+
+def _first_deadline_ms(journal: SessionDb, facts: SessionFacts) -> int | None:
+    """A run that was killed and goes on under its id is bounded as before; a deadline that passed meanwhile ends it."""
+    query = "SELECT body FROM config_snapshots JOIN runs USING (run) WHERE run_id = ? ORDER BY number LIMIT 1"
+    first = [msgspec.json.decode(body, type=_InForce).deadline_ms for (body,) in journal.ask(query, (facts.run_id,))]
+    return min((each for each in (*first, facts.deadline_ms) if each is not None), default=None)
 
 
 def _filled_at_quotes(place: Workplace, plan: PaperPlan, status_every_ms: int) -> PaperPlan:
