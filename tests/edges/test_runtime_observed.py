@@ -8,6 +8,7 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -90,20 +91,20 @@ def test_delay_spread_and_slippage_are_apart_and_together_the_way_from_the_wish_
     names = re.findall(r"\w+", insert.partition("(")[2].partition(")")[0])
     assert names.pop(0) == "run", "which the journal fills in"
     row = dict(zip(names, values, strict=True))
-    seen = quote is not None and quote.time_ms <= fill.time_ms
+    then = quote if quote is not None and quote.time_ms <= fill.time_ms else None
     sign, wished = (1 if fill.buys else -1), fill.wished
     if fill.model == FillModel.VENUE:
-        side = quote.ask if seen and fill.buys else quote.bid if seen else wished
+        side = wished if then is None else then.ask if fill.buys else then.bid
         assert row["expected"] == side
     else:
         assert row["expected"] == fill.raw_price, "whatever the market did before"
     assert row["signed_bps"] == pytest.approx(sign * (fill.price - row["expected"]) / row["expected"] * 10_000)
-    parts = [row["delay_bps"], row["spread_bps"]]
-    knows_mid = seen or fill.model not in (FillModel.VENUE, FillModel.QUOTE_SNAPSHOT)
+    parts: list[Any] = [row["delay_bps"], row["spread_bps"]]
+    knows_mid = then is not None or fill.model not in (FillModel.VENUE, FillModel.QUOTE_SNAPSHOT)
     assert (None in parts) is not knows_mid
     if knows_mid:
         whole = sign * (fill.price - wished) / row["expected"] * 10_000
-        assert sum(parts) + row["signed_bps"] == pytest.approx(whole, abs=1e-6)
+        assert sum(parts) + cast("float", row["signed_bps"]) == pytest.approx(whole, abs=1e-6)
         assert row["spread_bps"] == 0 or fill.model in (FillModel.VENUE, FillModel.QUOTE_SNAPSHOT)
 
 

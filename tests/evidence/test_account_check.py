@@ -14,7 +14,7 @@ from copytrade_core.ledger.equity import equity
 from copytrade_core.ledger.post import opened_book, post_fill, post_funding
 from copytrade_core.model.book import Book
 from copytrade_core.model.fill import Fill, FillModel
-from copytrade_core.model.instrument import Market
+from copytrade_core.model.instrument import Instrument, Market
 from copytrade_core.model.intent import IntentKind
 from copytrade_core.model.session_record import AccountTold, SessionFill, SessionRecord
 from copytrade_core.model.side import Side
@@ -24,7 +24,7 @@ from tests.record_floor import order, record
 from tests.trading_floor import BTC, ETH, START_MS, instrument, usdt
 
 CASH = usdt(10_000)
-RULES = {market: instrument(market) for market in (BTC, ETH)}
+RULES: dict[str, Instrument] = {str(market): instrument(market) for market in (BTC, ETH)}
 EPISODES = [(f"{market}|{side}|{number}", market, side) for market in RULES for side in Side for number in (1, 2)]
 
 
@@ -77,7 +77,7 @@ class Both:
             return
         quantity = trade.quantity if trade.enters else min(trade.quantity, 0 if held is None else held.quantity)
         if quantity:
-            self.fill(episode_id, market, side, Ticks(trade.price), Steps(quantity), enters=trade.enters)
+            self.fill(episode_id, Market(market), side, Ticks(trade.price), Steps(quantity), enters=trade.enters)
 
     def fill(self, episode_id: str, market: Market, side: Side, price: Ticks, quantity: Steps, *, enters: bool) -> None:
         notional = RULES[market].notional(price, quantity)
@@ -121,7 +121,7 @@ class Both:
         worth = equity(self.book, RULES, lambda _held: mark)
         held = self.account.at_cost()
         at_account = self.account.cash + sum(
-            each.side.sign * (RULES[Market(each.market)].notional(mark, each.quantity) - each.cost) for each in held
+            each.side.sign * (RULES[each.market].notional(mark, each.quantity) - each.cost) for each in held
         )
         return record(
             caps={},
