@@ -73,7 +73,7 @@ class CanarySection(CanaryMoney):
     delay_ms: int = Field(
         ge=0,
         le=60_000,
-        description="From sending an order to its being executable at a venue; live paper fills wait so.",
+        description="From sending an order to its being executable at a venue, its way there left out; assumed.",
     )
     deadline_s: int = Field(gt=0, description="A session runs this long at most; it ends at midnight UTC anyway.")
 

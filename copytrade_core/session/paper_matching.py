@@ -29,8 +29,8 @@ _TERMS = re.compile(rf"({_MODELS}) ({_MODELS}) taker (\d+) maker (\d+) slippage 
 class PaperTerms:
     """What a paper account assumes.
 
-    `market_fill` is `next_bar_open` (bars) or `quote_snapshot` (best quotes); `delay_ms` our measured time from sending
-    an order to its being executable; `cash` the equity it begins with.
+    `market_fill` is `next_bar_open` (bars) or `quote_snapshot` (best quotes); `delay_ms` the time from sending an
+    order to its being executable; `cash` the equity it begins with.
     """
 
     market_fill: FillModel

@@ -56,10 +56,11 @@ def test_it_trades_the_judged_policy_with_the_canarys_own_target_and_money(place
         {"orders_per_hour_max": 21},
         {"entry_drift_bps_max": "101"},
         {"slippage_bps": "4.5"},
+        {"delay_ms": 400},
     ],
     ids=str,
 )
-def test_another_policy_target_cap_or_cost_is_another_canary(place_with, change):
+def test_another_policy_target_cap_cost_or_delay_is_another_canary(place_with, change):
     before = canary_policy_digest(place_with(), LEAD)
     assert canary_policy_digest(place_with(**change), LEAD) != before
 

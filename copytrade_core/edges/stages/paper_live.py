@@ -89,7 +89,7 @@ def run_live_paper_session(
         BadInput: the folder is of another session or read elsewhere, the archive holds answers of another source, or
             the machine's clock went back.
     """
-    plan = _filled_at_quotes(place, plan, status_every_ms)
+    plan = _filled_at_quotes(plan, status_every_ms)
     clock = clock or WallClock()
     facts = in_shadow(_facts(plan, run_id, clock.now_ms(), deadline_s), shadow)
     leads = tuple(LeadId(lead.lead_id) for lead in plan.leads)
@@ -151,11 +151,11 @@ def _first_deadline_ms(journal: SessionDb, facts: SessionFacts) -> int | None:
     return min((each for each in (*first, facts.deadline_ms) if each is not None), default=None)
 
 
-def _filled_at_quotes(place: Workplace, plan: PaperPlan, status_every_ms: int) -> PaperPlan:
+def _filled_at_quotes(plan: PaperPlan, status_every_ms: int) -> PaperPlan:
     return replace(
         plan,
         market_fill=FillModel.QUOTE_SNAPSHOT,
-        delay_ms=place.settings.canary.delay_ms,
+        delay_ms=plan.live_delay_ms,
         status_every_ms=status_every_ms,
     )
 

@@ -25,7 +25,8 @@ class PaperPlan:
 
     `group` names several leads that are followed together (None: none does). `strategy` is the policy's name in the
     settings, `judged` that policy as gates judge it and `policy` as it trades here, with the session's own target;
-    `delay_ms` our measured time from sending to being executable;
+    `delay_ms` the time from sending to being executable, `live_delay_ms` that of a session that polls: declared, not
+    measured, since nothing here reaches a venue (docs/how-to/paper-canary.md);
     `archive_delay_s` the time from a lead's event to our knowing of it, for episodes that only later history shows;
     `status_every_ms` how often a status is written by the session's clock.
 
@@ -45,6 +46,7 @@ class PaperPlan:
     market_fill: FillModel
     rung_fill: FillModel
     delay_ms: int
+    live_delay_ms: int
     archive_delay_s: int
     status_every_ms: int
 
@@ -63,7 +65,7 @@ class PaperPlan:
     def policy_digest(self) -> str:
         """Which policy a session of this plan is evidence of: the judged one, and how this plan derives what it trades.
 
-        Another target, cap or cost, or other limits of a lead, make it another experiment.
+        Another target, cap, cost or delay, or other limits of a lead, make it another experiment.
         """
         return digest_of(
             {
@@ -72,6 +74,7 @@ class PaperPlan:
                 "equity": self.equity,
                 "caps": self.caps,
                 "costs": self.costs,
+                "live_delay_ms": self.live_delay_ms,
             }
         )
 
@@ -94,6 +97,7 @@ def canary_plan(
         market_fill=settings.replay.market_fill,
         rung_fill=settings.replay.rung_fill,
         delay_ms=0,
+        live_delay_ms=settings.canary.delay_ms,
         archive_delay_s=settings.replay.delay_s,
         status_every_ms=60_000,
     )
