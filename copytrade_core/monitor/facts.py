@@ -82,6 +82,7 @@ class StatusFact:
     interval_s: float
     deadline_ms: int | None
     ended: Ended | None
+    cash: Money
     positions: tuple[PositionFact, ...]
     limits: tuple[LimitFact, ...]
     unknown_orders: tuple[UnknownOrderFact, ...]
@@ -183,7 +184,7 @@ class HoldingFact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JournalFact:
-    """The rows of `session.sqlite` that rules read; `state_ms` is when the book last changed (None: never).
+    """The rows of `session.sqlite` that rules read; `cash` and `state_ms`, when the book last changed, are None before.
 
     `closes` and `slippages` are None when the journal's schema has no table for them.
     """
@@ -193,6 +194,7 @@ class JournalFact:
     rejects: tuple[RejectFact, ...]
     fills: tuple[FillFact, ...]
     alerts: tuple[AlertFact, ...]
+    cash: Money | None
     holdings: tuple[HoldingFact, ...]
     state_ms: int | None
     closes: tuple[SourceCloseFact, ...] | None

@@ -22,6 +22,8 @@ RULE_OF_ALERT: dict[AlertKind, Rule] = {
     AlertKind.SLIPPAGE: Rule.SLIPPAGE_BREACH,
 }
 """Alerts of the session that a rule of ours already speaks of; the others are `session_alert`."""
+CASH = "cash"
+"""Subject of the one finding that is of no episode."""
 ROUNDED_PART = 10_000
 _FAILED = (OrderState.REJECTED, OrderState.NOT_PLACED)
 _TRIED = (IntentKind.OPEN, IntentKind.CLOSE)
@@ -38,7 +40,7 @@ def session_alert(facts: MonitorFacts, bounds: Thresholds) -> Judged:
 
 
 def notional_mismatch(facts: MonitorFacts, bounds: Thresholds) -> Judged:
-    """Ledger and status differ in what an episode cost; only comparable when the status is the younger of the two."""
+    """Ledger and status differ in what an episode cost, or in cash; only comparable when the status is the younger."""
     status, journal = facts.status, facts.journal
     if isinstance(status, Unreadable) or isinstance(journal, Unreadable):
         return Blind()
@@ -49,17 +51,19 @@ def notional_mismatch(facts: MonitorFacts, bounds: Thresholds) -> Judged:
     shown = {each.episode_id: each.cost for each in status.positions}
     held = {each.episode_id: each.cost for each in journal.holdings}
     found: list[Finding] = []
+    if journal.cash is not None and abs(journal.cash - status.cash) > bounds.notional_tolerance:
+        found.append(_differ(CASH, "ledger and status differ in cash", journal.cash, status.cash))
     for episode_id in sorted(shown.keys() | held.keys()):
         ours, theirs = held.get(episode_id, 0), shown.get(episode_id, 0)
         # The status rounds an entry price to one tick, which matters only where a position is large.
         if abs(ours - theirs) > bounds.notional_tolerance + ours // ROUNDED_PART:
-            numbers = (("ledger_usdt", f"{money_to_decimal(ours):f}"), ("status_usdt", f"{money_to_decimal(theirs):f}"))
-            found.append(
-                Finding(
-                    rule=Rule.NOTIONAL_MISMATCH, subject=episode_id, what="ledger and status differ", numbers=numbers
-                )
-            )
+            found.append(_differ(episode_id, "ledger and status differ", ours, theirs))
     return tuple(found)
+
+
+def _differ(subject: str, what: str, ours: int, theirs: int) -> Finding:
+    numbers = (("ledger_usdt", f"{money_to_decimal(ours):f}"), ("status_usdt", f"{money_to_decimal(theirs):f}"))
+    return Finding(rule=Rule.NOTIONAL_MISMATCH, subject=subject, what=what, numbers=numbers)
 
 
 def unknown_order(facts: MonitorFacts, bounds: Thresholds) -> Judged:

@@ -230,6 +230,17 @@ def test_every_alert_of_a_session_reaches_a_person_or_its_own_rule(kind, runtime
     assert found.active[0].delivery is Delivery.SENT
 
 
+@pytest.mark.parametrize(("shown", "differs"), [("30.25", False), ("29.75", False), ("30.26", True), ("29.74", True)])
+def test_cash_that_the_ledger_does_not_have_is_a_mismatch(runtime, shown, differs) -> None:
+    """A fee, a payment or a whole round trip that only one of the two knows leaves nothing held to differ in."""
+    runtime.hold(quantity=0)
+    runtime.later(1)
+    runtime.status["cash_usdt"] = shown
+    found = runtime.look(Monitor(runtime.folder, settings(), alerts=None))
+    wrong = [each.subject for each in found.active if each.rule is Rule.NOTIONAL_MISMATCH]
+    assert wrong == (["cash"] if differs else [])
+
+
 def test_a_slippage_alert_and_its_observation_are_one_incident(runtime, services) -> None:
     slipped(runtime)
     slipped_alert(runtime)

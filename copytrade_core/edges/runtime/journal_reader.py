@@ -14,6 +14,7 @@ import msgspec
 
 from copytrade_core.edges.runtime.runtime_files import PARAMS_FILE, SESSION_FILE
 from copytrade_core.edges.runtime.session_reader import reading
+from copytrade_core.model.book import Book
 from copytrade_core.model.errors import BadInput, StoreFault
 from copytrade_core.model.intent import IntentKind
 from copytrade_core.model.order_row import OrderState
@@ -71,7 +72,8 @@ def _grid(folder: Path) -> dict[str, _Grid]:
 
 
 def _fact(connection: sqlite3.Connection, grid: dict[str, _Grid]) -> JournalFact:
-    holdings, state_ms = _book(connection)
+    book, state_ms = _book(connection)
+    held = () if book is None else book.holdings.values()
     closes = _rows(connection, "source_events", _CLOSES, "WHERE kind = 'closed' ORDER BY number")
     slippages = _rows(connection, "slippage_observations", _SLIPPAGES, "ORDER BY number")
     return JournalFact(
@@ -90,7 +92,8 @@ def _fact(connection: sqlite3.Connection, grid: dict[str, _Grid]) -> JournalFact
                 "SELECT number, kind, subject, what, at_ms FROM alerts ORDER BY number"
             )
         ),
-        holdings=holdings,
+        cash=None if book is None else book.cash,
+        holdings=tuple(HoldingFact(episode_id=each.episode_id, market=each.market, cost=each.cost) for each in held),
         state_ms=state_ms,
         closes=None if closes is None else tuple(_close(*row) for row in closes),
         slippages=None if slippages is None else tuple(_slippage(*row) for row in slippages),
@@ -156,15 +159,11 @@ def _said(grid: _Grid | None, *, price: int, quantity: int) -> str:
     return f"{quantity * grid.step_size:f} at {price * grid.tick_size:f}"
 
 
-def _book(connection: sqlite3.Connection) -> tuple[tuple[HoldingFact, ...], int | None]:
+def _book(connection: sqlite3.Connection) -> tuple[Book | None, int | None]:
     found = connection.execute("SELECT body, at_ms FROM state").fetchone()
     if found is None or found[0] is None:
-        return (), None
-    book = decode_state(found[0].encode()).book
-    held = tuple(
-        HoldingFact(episode_id=each.episode_id, market=each.market, cost=each.cost) for each in book.holdings.values()
-    )
-    return held, found[1]
+        return None, None
+    return decode_state(found[0].encode()).book, found[1]
 
 
 def _rows(connection: sqlite3.Connection, table: str, columns: str, rest: str) -> list[tuple[Any, ...]] | None:

@@ -50,6 +50,7 @@ def _fact(status: RunStatus) -> StatusFact:
         interval_s=status.interval_s,
         deadline_ms=None if status.deadline_at is None else epoch_ms(status.deadline_at),
         ended=status.ended,
+        cash=money_from_decimal(status.cash_usdt),
         positions=tuple(_position(each) for each in status.positions),
         limits=tuple(
             LimitFact(name=each.name, value=each.value, limit=each.limit, unit=each.unit) for each in status.limits
