@@ -101,7 +101,7 @@ def run(instance: dg.DagsterInstance, place: Workplace, lead_id: str) -> None:
 
 def _paper(instance: dg.DagsterInstance, place: Workplace, lead_id: str) -> None:
     """One paper session over the busiest archived day, on a virtual clock, and its parity with replay."""
-    with step("paper session, parity with replay") as said:
+    with step("paper session, parity") as said:
         day = busiest_day(place, lead_id)
         if day is None:
             said.detail = "the archive has no day with a trade"
@@ -119,11 +119,12 @@ def _paper(instance: dg.DagsterInstance, place: Workplace, lead_id: str) -> None
 
 
 def judged(checks: Sequence[dg.AssetCheckEvaluation]) -> str:
-    """Gates and the other checks of the data, counted apart: `0 of 7 gates and 1 of 1 data checks pass`."""
+    """Gates and the other checks of the data, each if there are any: `0 of 7 gates and 1 of 1 data checks pass`."""
     names = {gate.value for gate in Gate}
     gates = [check.passed for check in checks if check.check_name in names]
     data = [check.passed for check in checks if check.check_name not in names]
-    return f"{sum(gates)} of {len(gates)} gates and {sum(data)} of {len(data)} data checks pass"
+    told = (("gates", gates), ("data checks", data))
+    return " and ".join(f"{sum(passed)} of {len(passed)} {what}" for what, passed in told if passed) + " pass"
 
 
 def spanned(months: Sequence[tuple[str, str]]) -> str:

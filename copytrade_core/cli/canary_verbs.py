@@ -11,18 +11,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from copytrade_core.cli.canary_tables import draw_sessions, draw_shadows
 from copytrade_core.cli.exit_codes import ExitCode
-from copytrade_core.cli.lead_table import draw_leads
 from copytrade_core.cli.options import JsonFlag, LeadOption, OptionalLead
-from copytrade_core.cli.output import answer, error_console, say, say_exactly, table
-from copytrade_core.cli.session_words import session_words
+from copytrade_core.cli.output import answer, error_console, say_exactly
 from copytrade_core.cli.workplace import workplace
 from copytrade_core.model.errors import BadInput, Where
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    from rich.console import Console
 
     from copytrade_core.edges.stages.canary_request import CanaryRequest
     from copytrade_core.edges.stages.workplace import Workplace
@@ -68,12 +65,15 @@ def paper(
     Example: copytrade canary paper --lead 4751838302089254401 --day 2026-05-02
     """
     from copytrade_core.edges.canary_group import load_group
+    from copytrade_core.edges.tracking import require_portfolio_id
 
     if (lead is None) == (group_name is None):
         step = "Give --lead ID or --group NAME, one of them"
         raise BadInput("whom to follow is not clear", where=Where(field="--lead"), next_step=step)
     if group_name is not None:
         _ = load_group(workplace().settings, group_name)
+    else:
+        require_portfolio_id(str(lead))
     _run(
         "paper",
         lead or str(group_name),
@@ -102,6 +102,9 @@ def shadow(
 
     Example: copytrade canary shadow --lead 4751838302089254401 --live
     """
+    from copytrade_core.edges.tracking import require_portfolio_id
+
+    require_portfolio_id(lead)
     _run("shadow", lead, _days(day, from_, to, live=live), live=live, deadline=deadline, as_json=json_output)
 
 
@@ -110,17 +113,29 @@ def _days(day: str | None, first: str | None, last: str | None, *, live: bool) -
     today = datetime.now(UTC).strftime("%Y-%m-%d")
     if live:
         if day not in {None, today} or first or last:
-            raise BadInput("only today can be followed live", where=Where(field="--live"), next_step="Leave days out")
+            raise BadInput(
+                "only today can be followed live",
+                where=Where(field="--live"),
+                next_step="Leave --day, --from and --to out",
+            )
         return [today]
-    if (day is None) == (first is None) or (first is None) != (last is None):
-        step = "Name one --day, or --from and --to, or --live"
+    if (first is None) != (last is None):
+        given, lacks = ("--from", "--to") if last is None else ("--to", "--from")
+        step = f"Add {lacks}; for one day give --day"
+        raise BadInput(f"{given} without {lacks} is no span of days", where=Where(field=lacks), next_step=step)
+    if (day is None) == (first is None):
+        step = "Give one --day, or --from and --to, or --live"
         raise BadInput("which days are meant is not clear", where=Where(field="--day"), next_step=step)
     if first is None or last is None:
         return [_date(str(day), "--day")]
     begins, ends = (datetime.fromisoformat(_date(one, name)) for one, name in ((first, "--from"), (last, "--to")))
     count = (ends - begins).days + 1
-    if not 0 < count <= DAYS_MAX:
-        raise BadInput(f"{first} to {last} are no days", where=Where(field="--to"), next_step="Name a later --to")
+    if count < 1:
+        step = "Exchange the two"
+        raise BadInput(f"{last} is before {first}", where=Where(field="--to"), next_step=step)
+    if count > DAYS_MAX:
+        step = f"Give at most {DAYS_MAX:,} days at once"
+        raise BadInput(f"{first} to {last} are {count:,} days", where=Where(field="--to"), next_step=step)
     return [(begins + timedelta(days=number)).strftime("%Y-%m-%d") for number in range(count)]
 
 
@@ -128,7 +143,9 @@ def _date(text: str, option: str) -> str:
     try:
         return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).strftime("%Y-%m-%d")
     except ValueError as error:
-        raise BadInput(f"{text!r} is no day", where=Where(field=option), next_step="Write it as 2026-11-02") from error
+        raise BadInput(
+            f"{text!r} is not a day", where=Where(field=option), next_step="Write it as 2026-11-02"
+        ) from error
 
 
 def _run(mode: str, lead: str, days: Sequence[str], *, live: bool, deadline: int | None, as_json: bool) -> None:
@@ -180,103 +197,3 @@ def _shadow(place: Workplace, request: CanaryRequest, listen: Callable[[str], No
 
     _ = run_shadow(place, request, listen)
     return shadow_row(place, session_key(request.day, request.lead_id))
-
-
-def draw_sessions(to: Console, rows: Sequence[Row]) -> None:
-    """Sessions for people: one table of all, and for each its parity."""
-    done = [row for row in rows if "skipped" not in row]
-    for row in done:
-        for sentence in session_words(row):
-            say(sentence, to=to)
-    say("", to=to)
-    columns = ("day", "ended", "observed", "entries", "exits", "refused", "result_usdt", "broken")
-    drawn = [[_cell(row[name]) for name in columns] for row in done]
-    table(to, columns, drawn, title="sessions", right=("entries", "exits", "refused", "result_usdt"))
-    for row in done:
-        draw_leads(to, row)
-        draw_parity(to, row)
-        say_exactly(f"files   {row['folder']}", to=to)
-    for row in rows:
-        if "skipped" in row:
-            say(f"{row['day']}: {row['skipped']}", to=to)
-
-
-def draw_shadows(to: Console, rows: Sequence[Row]) -> None:
-    """Shadow sessions for people: one table of all, and for each its desired orders."""
-    columns = ("day", "venue", "ended", "observed", "orders", "invalid", "probe_faults", "broken")
-    done = [row for row in rows if "skipped" not in row]
-    drawn = [[_count(row[name]) if name == "invalid" else _cell(row[name]) for name in columns] for row in done]
-    table(to, columns, drawn, title="shadow sessions", right=("orders", "invalid"))
-    for row in done:
-        _draw_desired(to, row)
-        say_exactly(f"read at {row['read_at']}", to=to)
-        say_exactly(f"files   {row['folder']}", to=to)
-    for row in rows:
-        if "skipped" in row:
-            say(f"{row['day']}: {row['skipped']}", to=to)
-
-
-def _draw_desired(to: Console, row: Row) -> None:
-    lines, rules = row["desired"], row["rules_stricter_at_the_venue"]
-    assert isinstance(lines, list), "a shadow row has its orders"
-    assert isinstance(rules, list), "a shadow row has the rules that differ"
-    columns = ("at", "market", "intent", "does", "fault", "would be sent")
-    drawn = [
-        (
-            *(line[name] for name in ("at", "market", "intent", "does")),
-            line["fault"] or "none",
-            " ".join(f"{name}={value}" for name, value in line["request"].items()) or "nothing",
-        )
-        for line in lines
-    ]
-    table(to, columns, drawn, title=f"desired orders at {row['venue']}, {row['day']}: none was sent", right=())
-    for rule in rules:
-        say(f"stricter at the venue: {rule}", to=to)
-    if row["looks_unanswered"]:
-        say(f"the venue did not answer at {row['looks_unanswered']} looks: nothing is known of its account then", to=to)
-
-
-def draw_parity(to: Console, row: Row) -> None:
-    """The waterfall of a session against replay, or why there is none."""
-    parity = row.get("parity")
-    if not isinstance(parity, dict):
-        return
-    lines = parity["rows"]
-    if not lines:
-        say(f"{row['day']}: no intent to compare with replay", to=to)
-        return
-    paths = {"paper": "", "shadow": "shadow_"} if parity["has_shadow"] else {"paper": ""}
-    for path, before in paths.items():
-        columns = ("episode", "intent", "replay", path, "difference", "because of")
-        drawn = [
-            (
-                f"{line['market'].partition('/')[0]} {line['episode']}",
-                line["intent"],
-                line["replay_price"],
-                line[f"{path}_price"],
-                _bps(line[f"{before}total_bps"]),
-                ", ".join(f"{name} {bps:.2f}" for name, bps in line[f"{before}causes_bps"].items()) or "nothing",
-            )
-            for line in lines
-        ]
-        title = f"{path} against replay, {row['day']} (USDT; positive: {path} did worse)"
-        table(to, columns, drawn, title=title, right=("replay", path, "difference"))
-    say(
-        f"{parity['compared_count']} intents compared, mean difference {_bps(parity['difference_bps_mean'])}, "
-        f"largest unexplained part {_bps(parity['residual_bps_max'])}, {len(parity['missed'])} missed",
-        to=to,
-    )
-    for episode, why in parity["episodes_not_comparable"].items():
-        say(f"not compared: position {episode.rpartition('|')[2]}: {why}", to=to)
-
-
-def _bps(value: object) -> str:
-    return f"{value:.2f} bps" if isinstance(value, float) else "–"
-
-
-def _count(value: object) -> object:
-    return len(value) if isinstance(value, list) else value
-
-
-def _cell(value: object) -> object:
-    return ("; ".join(str(one) for one in value) or "none") if isinstance(value, list) else value

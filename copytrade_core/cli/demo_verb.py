@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from copytrade_core.cli.canary_verbs import draw_sessions
+from copytrade_core.cli.canary_tables import draw_sessions
 from copytrade_core.cli.evidence_verbs import conclusion_lines
 from copytrade_core.cli.gates_verb import draw_gates, gate_rows
 from copytrade_core.cli.options import JsonFlag, loaded
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from copytrade_core.edges.stages.workplace import Workplace
 
 Summary = dict[str, object]
+REFUSED = "Live is refused. "
+"""How Dagster's refusal begins; what follows says it again, with what and for whom."""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -111,7 +113,7 @@ def _finishing(steps: Iterator[Step], progress: Progress, start: object) -> Iter
 
 
 def _first_line(text: str) -> str:
-    return text.partition("\n")[0][:80]
+    return text.partition("\n")[0].removeprefix(REFUSED).rstrip(":")
 
 
 def _summary(place: Workplace, folder: DemoFolder, lead: str) -> Summary:
@@ -145,11 +147,13 @@ def _draw(to: Console, summary: Summary) -> None:
         say(line, to=to)
     shown = {name: value for name, value in replayed.items() if not isinstance(value, dict | list)}
     _ = shown.pop("fill_hash", None)
+    say("", to=to)
     title = f"replay of lead {summary['lead']} on {replayed['origin']} prices"
     table(to, ("measure", "value"), shown.items(), title=title, right=("value",))
     draw_gates(to, gates)
-    say("\nasked Dagster for live:", to=to)
-    for line in refusal_lines(str(summary["live"])):
+    first, *reasons = refusal_lines(str(summary["live"]))
+    say(f"\nasked Dagster for live: {first}", to=to)
+    for line in reasons:
         say(line, to=to)
     say("", to=to)
     draw_sessions(to, summary["paper"])  # pyright: ignore[reportArgumentType]
@@ -160,12 +164,12 @@ def _draw(to: Console, summary: Summary) -> None:
 
 def refusal_lines(refusal: str) -> list[str]:
     """The refusal for a terminal: the gates' own reasons are in the table above, so they are only counted."""
-    first, *reasons = refusal.splitlines()
+    reasons = refusal.splitlines()[1:]
     later = [line for line in reasons if "does not exist yet" in line]
     approval = [line for line in reasons if line.startswith("- human_approval")]
     rest = len(reasons) - len(later) - len(approval)
     names = ", ".join(line.removeprefix("- ").partition(":")[0] for line in later)
-    lines = [first]
+    lines = [_first_line(refusal)]
     if rest:
         lines.append(f"- {rest} reasons from the gates above, as stored and as computed again from the stored bytes")
     if later:

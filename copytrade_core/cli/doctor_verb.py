@@ -9,7 +9,7 @@ import typer
 
 from copytrade_core.cli.exit_codes import ExitCode
 from copytrade_core.cli.options import JsonFlag
-from copytrade_core.cli.output import answer, say, table, verdict_text
+from copytrade_core.cli.output import answer, say, say_exactly, table, verdict_text
 from copytrade_core.cli.workplace import workplace
 
 if TYPE_CHECKING:
@@ -59,10 +59,19 @@ def _collect(place: Workplace) -> list[str]:
 
 
 def _draw(to: Console, findings: list[Finding], removed: list[str] | None) -> None:
+    # A path is never broken by a column: what to do with one stands below, to be copied.
+    below = [finding for finding in findings if "/" in finding.next_step]
     rows = [
-        (finding.subject, verdict_text("ok" if finding.is_fine else "fail"), finding.found, finding.next_step)
+        (
+            finding.subject,
+            verdict_text("ok" if finding.is_fine else "fail"),
+            finding.found,
+            "see below" if finding in below else finding.next_step,
+        )
         for finding in findings
     ]
     table(to, ("subject", "state", "found", "what to do"), rows, title=None, right=())
+    for finding in below:
+        say_exactly(f"{finding.subject}: {finding.next_step}", to=to)
     if removed is not None:
         say(f"removed {len(removed)} leftover files", to=to)

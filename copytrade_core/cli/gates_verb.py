@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from copytrade_core.promotion.gate_result import Criterion, Gate, GateResult
 
 COLUMNS = ("gate", "result", "criteria unmet", "number", "threshold", "why, and what would fix it")
+YES_OR_NO = "yes (1) or no (0)"
+"""The unit of a threshold that asks a question; a person is shown the answer."""
 NARROW = 140
 """Columns of a screen under which the reasons stand below the table."""
 GateRow = dict[str, object]
@@ -96,8 +98,8 @@ def draw_gates(to: Console, rows: list[GateRow]) -> None:
             row["gate"],
             verdict_text(str(row["result"])),
             f"{row['unmet_count']} of {len(_criteria(row))}",
-            row["number"],
-            f"{row['bound']} {row['threshold']:g} {row['unit']}",
+            _number(row),
+            "yes" if row["unit"] == YES_OR_NO else f"{row['bound']} {row['threshold']:g} {row['unit']}",
             "\n".join(_why(row)),
         )
         for row in rows
@@ -109,6 +111,10 @@ def draw_gates(to: Console, rows: list[GateRow]) -> None:
             _draw_why(to, row)
     passed = sum(row["result"] == "pass" for row in rows)
     say(f"{passed} of {len(rows)} gates pass", to=to)
+
+
+def _number(row: GateRow) -> object:
+    return row["number"] == 1 if row["unit"] == YES_OR_NO and row["number"] is not None else row["number"]
 
 
 def _draw_why(to: Console, row: GateRow) -> None:
@@ -130,7 +136,9 @@ def _why(row: GateRow) -> list[str]:
     others = [str(item["criterion"]) for item in unmet if item["criterion"] != row["criterion"]]
     if others:
         lines.append(f"also unmet: {', '.join(others)}")
-    commands = dict.fromkeys(command for item in unmet if (command := str(item["command"])).startswith("copytrade"))
+    commands = dict.fromkeys(
+        command for item in unmet if (command := str(item["command"])).startswith(("copytrade", "dagster"))
+    )
     return [*lines, *(f"run: {command}" for command in commands)]
 
 

@@ -13,6 +13,7 @@ import typer
 from copytrade_core.cli.exit_codes import ExitCode
 from copytrade_core.cli.options import JsonFlag, settings
 from copytrade_core.cli.output import answer, print_json, say, table
+from copytrade_core.cli.session_words import counted
 from copytrade_core.cli.waiting import wait
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def _once(watching: Monitor, *, as_baseline: bool, as_json: bool) -> None:
     from copytrade_core.edges.monitoring.monitor_pass import NO_ADDRESS
 
     found = watching.look(now_ms=_now_ms(), as_baseline=as_baseline)
-    answer(pass_payload(found), as_json=as_json, render=lambda to: draw_pass(to, found))
+    answer(pass_payload(found), as_json=as_json, render=lambda to: draw_pass(to, found, as_baseline=as_baseline))
     if found.unacknowledged:
         raise typer.Exit(ExitCode.REFUSED)
     # Who has set no address is not told, and has not been failed by anybody.
@@ -194,8 +195,8 @@ def incident_row(incident: Incident) -> dict[str, object]:
     }
 
 
-def draw_pass(to: Console, found: MonitorPass) -> None:
-    """One pass for people: what is active, and what was said to whom."""
+def draw_pass(to: Console, found: MonitorPass, *, as_baseline: bool = False) -> None:
+    """One pass for people: what is active, and what was said to whom; of a baseline that it is seen."""
     from rich.text import Text
 
     from copytrade_core.cli.status_screen import lasting
@@ -216,7 +217,12 @@ def draw_pass(to: Console, found: MonitorPass) -> None:
     opened, resolved, at = len(found.opened), len(found.resolved), utc(found.at_ms)
     urgent = len(found.unacknowledged)
     needs = "nothing needs a person" if not urgent else f"{urgent} {'needs' if urgent == 1 else 'need'} a person"
-    say(f"{needs}: {len(rows)} active incidents, {opened} new, {resolved} over ({found.session}, {at})", to=to)
+    active = counted(len(rows), "active incident", "active incidents")
+    say(f"{needs}: {active}, {opened} new, {resolved} over ({found.session}, {at})", to=to)
+    if as_baseline:
+        say(
+            "everything that is there now is declared as seen: nobody is told of it, and of what is new they are", to=to
+        )
     if rows:
         table(to, COLUMNS, rows, title=None, right=())
     if found.blind:
@@ -228,7 +234,7 @@ def draw_pass(to: Console, found: MonitorPass) -> None:
 
 def _what(incident: Incident) -> str:
     numbers = ", ".join(f"{name} {value}" for name, value in incident.numbers)
-    return f"{incident.what}" + (f" ({numbers})" if numbers else "") + f" · {incident.subject}"
+    return f"{incident.subject}: {incident.what}" + (f" ({numbers})" if numbers else "")
 
 
 def _draw_message(to: Console, found: MonitorPass) -> None:

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from copytrade_core.edges.runtime.runtime_look import RuntimeLook
     from copytrade_core.edges.runtime.status_file import RunStatus, StatusLimit, StatusPosition
 
-WIDE = 110
-BAR = 20
+WIDE, BAR = 110, 20
 NEAR, FULL = 0.8, 1.0
 STYLES = {
     "running": "bold cyan",
@@ -40,6 +39,12 @@ WORDS = {
     "missing": "no status to be found",
     "corrupted": "the status cannot be believed",
 }
+STEPS = {
+    "gone": "start it again with the same command: it goes on where it was",
+    "stale": "see whether its process hangs, or the clock has jumped",
+    "corrupted": "the next start puts it aside and writes it again from the journal",
+    "missing": "`copytrade status` lists the sessions there are",
+}
 SHOWN = 5
 UNITS = {"usdt": " USDT", "seconds": " s"}
 
@@ -48,8 +53,7 @@ def screen(look: RuntimeLook, *, width: int) -> RenderableType:
     """The whole screen."""
     status = look.status
     parts: list[RenderableType] = [_verdict(look)]
-    if status is not None:
-        parts.append(_conclusion(look, status))
+    parts.append(_conclusion(look, status))
     parts.append(_head(look))
     parts.extend(_controls(look))
     if status is not None:
@@ -77,7 +81,8 @@ def _head(look: RuntimeLook) -> Text:
     mode = f"{status.mode} on a virtual clock" if look.is_virtual else status.mode
     leads = ", ".join(status.leads) or status.lead
     text.append(f"{mode} · {status.strategy} · lead {leads}\n")
-    text.append(f"policy {status.policy_digest[:12]} · {status.venue} / {status.account} · run {status.run_id[:12]}\n")
+    where = f"venue {status.venue} · account {status.account}"
+    text.append(f"policy {status.policy_digest[:12]} · {where} · run {status.run_id[:12]}\n")
     age = "" if look.age_s is None else f", {lasting(look.age_s)} ago"
     text.append(f"started {shown_at(status.started_at)} · written {shown_at(status.written_at)}{age}\n")
     text.append_text(_deadline(look, status))
@@ -95,13 +100,21 @@ def _deadline(look: RuntimeLook, status: RunStatus) -> Text:
     return Text(f"deadline in {lasting(left_s)}", style="yellow" if left_s < 900 else "")
 
 
-def _conclusion(look: RuntimeLook, status: RunStatus) -> Text:
+def _conclusion(look: RuntimeLook, status: RunStatus | None) -> Text:
     """What to conclude before any number is read."""
-    found = list(_to_look_at(status))
-    if found:
-        return Text(f"look at  {'; '.join(found)}", style="bold yellow")
-    nothing = "nothing opens while a control is set" if look.controls and status.ended is None else "nothing"
-    return Text(f"look at  {nothing}", style="dim")
+    found = [*_to_do(look), *([] if status is None else _to_look_at(status))]
+    return Text(f"to check  {'; '.join(found) or 'nothing'}", style="bold yellow" if found else "dim")
+
+
+def _to_do(look: RuntimeLook) -> Iterator[str]:
+    """What to do about the session as a whole; nothing when it is in order."""
+    if step := STEPS.get(look.standing.value):
+        yield step
+    ends = [each.control.value for each in look.controls if each.control.value != "STOP_NEW_ORDERS"]
+    if ends and look.standing.value == "ended":
+        yield f"nothing starts here until `copytrade resume` takes {' and '.join(ends)} back"
+    elif look.controls and look.standing.value == "running":
+        yield "nothing opens while a control is set"
 
 
 def _to_look_at(status: RunStatus) -> Iterator[str]:
@@ -117,7 +130,7 @@ def _to_look_at(status: RunStatus) -> Iterator[str]:
     yield from (f"{count} {name}{'s' if count > 1 else ''}" for name, count in counts.items() if count)
     if status.backoff.until is not None and status.ended is None:
         yield "entries wait after failures"
-    if not status.last_poll.ok:
+    if not status.last_poll.ok and (status.last_poll.at is not None or status.ended is None):
         yield "the last poll failed"
     if status.last_error is not None:
         yield "an error"
@@ -179,7 +192,7 @@ def bar(share: float | None) -> Text:
 
 
 def _name(limit: StatusLimit) -> str:
-    words = limit.name.replace("_", " ")
+    words = {"mark_age": "mark age (held)"}.get(limit.name, limit.name.replace("_", " "))
     return words.removeprefix("notional ") if words.startswith("notional lead ") else words
 
 
@@ -231,7 +244,7 @@ def _doubts(look: RuntimeLook, status: RunStatus) -> Iterator[Text]:
     backoff = status.backoff
     if backoff.until is not None or backoff.failures:
         until = "" if backoff.until is None else f", no entry until {shown_at(backoff.until)}"
-        yield Text(f"backoff  {backoff.failures} wishes to enter in a row came to nothing{until}", style="yellow")
+        yield Text(f"backoff  failed entries in a row: {backoff.failures}{until}", style="yellow")
     seen = {"source": status.input_ages_s.source, "mark": status.input_ages_s.mark}
     ages = " · ".join(f"{name} {'never seen' if age is None else lasting(age) + ' old'}" for name, age in seen.items())
     poll = status.last_poll

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from copytrade_core.cli.options import JsonFlag
-from copytrade_core.cli.output import answer, say, table
+from copytrade_core.cli.output import answer, say, say_exactly, table
 from copytrade_core.cli.workplace import workplace
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from copytrade_core.edges.stages.workplace import Workplace
 
 NARROW = 90
+ARCHIVED_SHOWN = 3
 STATUS_COLUMNS = ("asset", "partition", "rows", "made", "digest")
 
 
@@ -117,11 +118,21 @@ def _draw(
         return
     table(to, ("lead", "pages"), [list(lead.values()) for lead in leads], title="leads", right=("pages",))
     rows = [(*head[:4], head[4][:12]) for head in _by_asset(heads)]
-    for folder in runtime_directories(place.settings.data_dir):
-        say(f"session: copytrade status {folder}", to=to)
+    _draw_sessions(to, runtime_directories(place.settings.data_dir))
     # The digest is the first to go on a narrow screen; `--json` has all of it.
     kept = len(STATUS_COLUMNS) if to.width >= NARROW else len(STATUS_COLUMNS) - 1
     table(to, STATUS_COLUMNS[:kept], [row[:kept] for row in rows], title="stored", right=("rows",))
+
+
+def _draw_sessions(to: Console, folders: list[Path]) -> None:
+    """Live sessions, and the newest of those that were told a past day."""
+    archived = [folder for folder in folders if folder.parent.parent.name.endswith("-archive")]
+    hidden = archived[ARCHIVED_SHOWN:]
+    for folder in folders:
+        if folder not in hidden:
+            say_exactly(f"session: copytrade status {folder}", to=to)
+    if hidden:
+        say(f"and {len(hidden)} more of past days: copytrade status --json", to=to)
 
 
 def _by_asset(heads: list[tuple[str, str, int, str, str]]) -> list[tuple[str, str, int, str, str]]:

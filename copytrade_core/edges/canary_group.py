@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -15,7 +16,7 @@ from copytrade_core.edges.settings_canary import CanaryMoney, Usdt, field_fault
 from copytrade_core.edges.settings_file import read_config_file
 from copytrade_core.edges.settings_origin import Layer, config_error, leaves_of
 from copytrade_core.edges.tracking import LEAD_ID
-from copytrade_core.model.errors import BadInput, Where
+from copytrade_core.model.errors import BadConfig, BadInput, Where
 from copytrade_core.model.instrument import Market, symbol_of_market
 from copytrade_core.model.units import Money, money_from_decimal
 from copytrade_core.strategies.leads import LeadPlan
@@ -81,12 +82,20 @@ def load_group(settings: Settings, name: str) -> CanaryGroup:
     if not GROUP_NAME.fullmatch(name):
         step = "Small letters, digits, - and _, a letter first"
         raise BadInput(f"{name!r} is no name of a group", where=Where(field="group"), next_step=step)
-    config = read_config_file(settings.paths.canaries / f"{name}.toml")
+    file = settings.paths.canaries / f"{name}.toml"
+    if not file.exists():
+        raise BadConfig(f"there is no group {name}", where=Where(file=str(file)), next_step=_groups_there(file.parent))
+    config = read_config_file(file)
     try:
         return CanaryGroup.model_validate(config.document)
     except ValidationError as error:
         leaves = dict(leaves_of(config.document, Layer.FILE, prefix=""))
         raise config_error(error, leaves, config, known={}) from error
+
+
+def _groups_there(folder: Path) -> str:
+    names = ", ".join(sorted(found.stem for found in folder.glob("*.toml")))
+    return f"Write that file, or name one of these groups: {names}" if names else "Write that file"
 
 
 def group_leads(group: CanaryGroup) -> tuple[LeadPlan, ...]:

@@ -21,6 +21,20 @@ LEAD_ID = re.compile(r"[0-9]{6,24}", re.ASCII)
 TIMEOUT_S = 120.0
 
 
+def require_portfolio_id(text: str) -> None:
+    """Whether a text can be the id of a lead at all.
+
+    Raises:
+        BadInput: it cannot.
+    """
+    if not LEAD_ID.fullmatch(text):
+        raise BadInput(
+            f"{text!r} is not a portfolio id",
+            where=Where(field="--lead"),
+            next_step="It is the number in the address of the lead's copy-trading page: 6 to 24 digits",
+        )
+
+
 def track_lead(settings: Settings, lead_id: str) -> bool:
     """Whether the lead was added (False: it was there already).
 
@@ -28,8 +42,7 @@ def track_lead(settings: Settings, lead_id: str) -> bool:
         BadInput: not a portfolio id.
         StoreFault: the instance cannot be made or written.
     """
-    if not LEAD_ID.fullmatch(lead_id):
-        raise BadInput(f"{lead_id!r} is not a portfolio id", where=Where(field="lead"), next_step="It is a number")
+    require_portfolio_id(lead_id)
     make_instance(settings.dagster_home)
     done = subprocess.run(  # noqa: S603 - our own module
         [sys.executable, "-m", "copytrade_dagster.track", lead_id],

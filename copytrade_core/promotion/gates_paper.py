@@ -20,6 +20,7 @@ from copytrade_core.promotion.gate_result import Criterion, Gate, GateResult, Ga
 
 PASS, INCONCLUSIVE = GateVerdict.PASS, GateVerdict.INCONCLUSIVE
 NAMED_MAX = 3
+RUN = "Run sessions, or let them run on"
 LOOK = "Look at what it names, mend it, and let new sessions show that it is over"
 Evidence = TypeVar("Evidence", SessionFacts, ParityFacts, ShadowFacts)
 
@@ -61,7 +62,7 @@ def paper_canary_clean(facts: CanaryFacts, contract: Contract, *, now: datetime)
         gate,
         [
             *(
-                judge.enough(name, float(value) if kept else None, absent=absent, fix="Let it run on", command=again)
+                judge.enough(name, float(value) if kept else None, absent=absent, fix=RUN, command=again)
                 for name, value in enough.items()
             ),
             judge.at_most(
@@ -102,7 +103,7 @@ def backtest_paper_parity(facts: CanaryFacts, contract: Contract, *, now: dateti
                 "intents_compared_count_min",
                 float(count) if kept else None,
                 absent=absent,
-                fix="Let it run on",
+                fix=RUN,
                 command=again,
             ),
             judge.at_most(
@@ -130,7 +131,7 @@ def shadow_clean(facts: CanaryFacts, contract: Contract, *, now: datetime) -> Ga
     return result_of(
         gate,
         [
-            judge.enough("orders_count_min", orders, absent=absent, fix="Let it run on", command=again),
+            judge.enough("orders_count_min", orders, absent=absent, fix=RUN, command=again),
             _none_of(judge, "orders_invalid_count_max", invalid if kept else None, absent, again),
             _none_of(judge, "probe_faults_count_max", probes if kept else None, absent, again),
         ],

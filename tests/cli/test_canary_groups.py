@@ -92,6 +92,14 @@ def test_a_group_is_followed_over_the_archive_and_says_what_each_lead_came_to(gr
         assert re.search(rf"lead {lead}\s+░+\s+0\s+of 30 USDT", shown.out)
 
 
+def test_a_day_without_events_names_the_days_that_have_some(group):
+    said = group("--lead", LEAD, "--day", "2030-01-01")
+    assert said.code == 3
+    named = re.search(r"Name a day from (2026-\S+) to (2026-\S+)", said.err)
+    assert named is not None, said.err
+    assert named[1] <= DAY <= named[2]
+
+
 def test_a_lead_whose_market_is_blocked_is_told_so_and_the_other_trades_on(group):
     said = group("--group", NAME, "--day", DAY, "--json", changed=("DOGE/USDT:USDT", "BTC/USDT:USDT"))
     leads = {each["lead"]: each for each in said.json["sessions"][0]["leads"]}
@@ -103,6 +111,7 @@ def test_a_lead_whose_market_is_blocked_is_told_so_and_the_other_trades_on(group
 def test_what_cannot_be_followed_is_refused_by_name(group):
     nobody = group("--group", "nobody", "--day", DAY)
     assert (nobody.code, "canaries/nobody.toml" in nobody.err) == (2, True)
+    assert f"name one of these groups: {NAME}" in nobody.err
     assert group("--group", "../x", "--day", DAY).code == 2
     assert group("--group", NAME, "--lead", LEAD, "--day", DAY).code == 2
     assert group("--day", DAY).code == 2
@@ -110,6 +119,7 @@ def test_what_cannot_be_followed_is_refused_by_name(group):
     for asked in (("--day", DAY), days):
         unknown = group("--group", NAME, *asked, changed=(OTHER, UNKNOWN) if asked != days else None)
         assert (unknown.code, UNKNOWN in unknown.err, LEAD in unknown.err) == (3, True, False)
+        assert f"copytrade poll --lead {UNKNOWN} --once && copytrade evidence --lead {UNKNOWN}" in unknown.err
 
 
 def test_the_commands_of_the_how_to_do_what_it_says(group, copytrade, project_root):

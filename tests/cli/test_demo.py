@@ -82,7 +82,7 @@ def test_a_refusal_counts_the_gates_and_names_what_cannot_exist_yet():
         "- human_approval: approval missing. c",
     ]
     lines = refusal_lines("\n".join(reasons))
-    assert lines[0].startswith("Live is refused")
+    assert lines[0] == "x of lead 1 is refused"
     assert lines[1].startswith("- 1 reasons")
     assert lines[2].endswith(": shadow_clean")
     assert lines[3] == "- human_approval: approval missing. c"
@@ -102,6 +102,7 @@ def test_the_steps_of_the_demo_count_in_words():
         check("holdout_is_sealed", passed=True),
     ]
     assert judged(checks) == "1 of 2 gates and 1 of 1 data checks pass"
+    assert judged(checks[2:]) == "1 of 1 data checks pass"
     months = [(market, month) for market in ("BTC", "ETH") for month in ("2026-01", "2026-02", "2026-03")]
     assert spanned(months) == "2 markets x 3 months"
     assert spanned(months[:-1]) == "5 market-months of 2 markets"

@@ -18,7 +18,7 @@ def test_a_stop_holds_once_the_verb_has_returned_and_every_verb_says_what_is_so(
         lead.until(lambda: lead.lead().get("ok"), "a first poll")
         folder = str(lead.folder)
         well = copytrade("status", folder)
-        assert (well.code, "● running" in well.out, "look at  nothing" in well.out) == (0, True, True), well.out
+        assert (well.code, "● running" in well.out, "to check  nothing" in well.out) == (0, True, True), well.out
         assert copytrade("monitor", folder, "--once").code == 0
 
         assert copytrade("stop", folder, "--why", "an odd price").code == 0

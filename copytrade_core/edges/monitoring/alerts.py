@@ -25,6 +25,7 @@ _HIDDEN = "********"
 _SECRET_LENGTH_MIN = 4
 """Shorter pieces of an address are words like `v1`; hiding them would hide the reason too."""
 _WHY_MAX = 300
+_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*://)\S+")
 _RETRY_AFTER = re.compile(r"retry after (\d{1,9})")
 """What Telegram's Bot API says with status 429; apprise hands on its words."""
 _APPRISE = logging.getLogger(apprise.logger.name)
@@ -111,7 +112,8 @@ class AlertChannel:
     def _reason(self, said: list[str]) -> str:
         if not said:
             return ""
-        text = said[-1]
+        # Short pieces are not worth replacing one by one, so a whole address is hidden first.
+        text = _ADDRESS.sub(rf"\g<1>{_HIDDEN}", said[-1])
         for piece in self._secrets:
             text = text.replace(piece, _HIDDEN)
         return f": {text}"

@@ -123,8 +123,8 @@ def _require_reason(asked: Asked) -> None:
     if not asked.why.strip():
         raise BadInput(
             "a control needs a reason",
-            where=Where(field="why"),
-            next_step='Say it with --why "what was seen"',
+            where=Where(field="--why"),
+            next_step='Add --why "what you saw"; it is kept with your name',
         )
 
 

@@ -109,7 +109,7 @@ def _lock(handle: int, journal: Path) -> None:
         raise StoreFault(
             f"{_who(handle)} works on this journal already",
             where=Where(file=str(journal)),
-            next_step="Wait until it has ended, or stop it; nothing was sent",
+            next_step='See it with `copytrade status --lead ID`; end it with `copytrade hot-stop --lead ID --why "…"`',
         ) from error
 
 

@@ -40,12 +40,12 @@ def run_canary(place: Workplace, request: CanaryRequest, listen: Callable[[str],
     watches = is_live(place, request)
     if watches:
         folder = live_folder(place.settings, name, PAPER)
-        tell(f"live in {folder}")
+        tell(f"following live; look at it with: copytrade status {folder}")
         _live(place, plan, folder, request)
     else:
         _leave_evidence_alone(place, request)
         folder = free_folder(archived_folder(place.settings, name, PAPER, request.day))
-        tell(f"archived {request.day} in {folder}")
+        tell(f"{request.day} from the archive, in {folder}")
         _ = run_paper_session(place, plan, span_of(request.day), folder=folder, run_id=request.run_id)
     record = read_session(
         folder, lambda market: trading_rules(place, market)[0], day=request.day, run_id=request.run_id

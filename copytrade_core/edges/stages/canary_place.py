@@ -17,8 +17,8 @@ from copytrade_core.edges.runtime.runtime_files import SESSION_FILE
 from copytrade_core.edges.runtime.session_process import session_process
 from copytrade_core.edges.runtime.status_file import STATUS_FILE, NoStatus, StatusFault, read_status
 from copytrade_core.edges.settings import Settings
-from copytrade_core.edges.tracking import LEAD_ID
-from copytrade_core.model.errors import BadInput, StoreFault, Where
+from copytrade_core.edges.tracking import require_portfolio_id
+from copytrade_core.model.errors import StoreFault, Where
 from copytrade_core.model.session_end import Ended
 
 RUNTIME = "runtime"
@@ -59,9 +59,8 @@ def live_folder(settings: Settings, lead_id: str, mode: str) -> Path:
     Raises:
         BadInput: not a portfolio id.
     """
-    if not LEAD_ID.fullmatch(lead_id) and not GROUP_NAME.fullmatch(lead_id):
-        what = f"{lead_id!r} is neither a portfolio id nor a group"
-        raise BadInput(what, where=Where(field="lead"), next_step="A portfolio id is a number")
+    if not GROUP_NAME.fullmatch(lead_id):
+        require_portfolio_id(lead_id)
     return runtime_root(settings) / lead_id / mode
 
 

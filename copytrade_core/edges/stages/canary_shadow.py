@@ -70,7 +70,7 @@ def run_shadow(place: Workplace, request: CanaryRequest, listen: Callable[[str],
         probe = _probed(look, venue)
         tell(f"{venue} is read at {_address(place)}; nothing is sent")
         folder = _folder(place, request, live=live)
-        tell(f"{'live' if live else f'archived {request.day}'} in {folder}")
+        tell(f"{'following live' if live else f'{request.day} from the archive'}, in {folder}")
         try:
             _run(place, request, folder, look, live=live)
         except BadConfig:

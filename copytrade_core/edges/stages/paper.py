@@ -20,7 +20,7 @@ from copytrade_core.edges.runtime.session_db import SessionDb
 from copytrade_core.edges.runtime.session_observer import SessionObserver
 from copytrade_core.edges.runtime.shadow_orders import ShadowOrders
 from copytrade_core.edges.runtime.unfinished import sweep_unfinished
-from copytrade_core.edges.stages.paper_archive import Span, archived_of
+from copytrade_core.edges.stages.paper_archive import Archived, Span, archived_of
 from copytrade_core.edges.stages.paper_plan import PaperPlan
 from copytrade_core.edges.stages.workplace import Workplace
 from copytrade_core.model.broker import Broker
@@ -72,6 +72,13 @@ class PaperOutcome:
     polls_count: int
 
 
+def _another_day(archived: Archived) -> str:
+    if archived.reach is None:
+        return "No day has any: nothing that this lead did lies within the stored bars"
+    first, last = archived.reach
+    return f"Name a day from {first:%Y-%m-%d} to {last:%Y-%m-%d}"
+
+
 def run_paper_session(
     place: Workplace, plan: PaperPlan, span: Span, *, folder: Path, run_id: str, shadow: ShadowAt | None = None
 ) -> PaperOutcome:
@@ -94,7 +101,7 @@ def run_paper_session(
     """
     archived = archived_of(place, plan, span)
     if not archived.events:
-        raise NotStored(f"the archive has no event of {plan.name} in that span", next_step="Name another day")
+        raise NotStored(f"the archive has no event of {plan.name} in that span", next_step=_another_day(archived))
     started_ms = epoch_ms(archived.events[0].known_at)
     facts = SessionFacts(
         identity=identity_of(plan),

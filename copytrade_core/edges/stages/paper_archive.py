@@ -50,7 +50,8 @@ class Span:
 class Archived:
     """What is fed. `informed_ms` has the leads that were polled; `reconstructed` names the others.
 
-    `skipped` are episodes that were left out, with reasons; `polls_count` the polls that were read.
+    `skipped` are episodes that were left out, with reasons; `polls_count` the polls that were read; `reach` the
+    first and the last instant of which the archive can tell anything, whatever the span.
     """
 
     events: tuple[SourceEvent, ...]
@@ -60,6 +61,7 @@ class Archived:
     reconstructed: tuple[str, ...]
     skipped: tuple[Skipped, ...]
     polls_count: int
+    reach: tuple[datetime, datetime] | None
 
 
 def archived_of(place: Workplace, plan: PaperPlan, span: Span) -> Archived:
@@ -74,7 +76,11 @@ def archived_of(place: Workplace, plan: PaperPlan, span: Span) -> Archived:
     episodes = {lead.lead_id: load_episodes(place, lead.lead_id) for lead in plan.leads}
     data = load_markets(place, [episode for found in episodes.values() for episode in found]).data
     if not data.bars:
-        raise NotStored(f"no bars of the markets of {plan.name} are stored", next_step="Run: copytrade bars fetch")
+        raise NotStored(
+            f"no bars of the markets of {plan.name} are stored",
+            where=Where(field="bars"),
+            next_step=f"Run: copytrade bars fetch --lead {plan.leads[0].lead_id}",
+        )
     events: list[SourceEvent] = []
     informed: dict[str, Int64s] = {}
     skipped: list[Skipped] = []
@@ -95,6 +101,7 @@ def archived_of(place: Workplace, plan: PaperPlan, span: Span) -> Archived:
             told, left_out = _reconstructed(place, plan, found, data)
             events.extend(told)
             skipped.extend(left_out)
+    known = [event.known_at for event in events]
     within = sorted((event for event in events if _is_within(event, span)), key=_order)
     return Archived(
         events=tuple(within),
@@ -104,18 +111,30 @@ def archived_of(place: Workplace, plan: PaperPlan, span: Span) -> Archived:
         reconstructed=tuple(lead_id for lead_id in episodes if lead_id not in informed),
         skipped=tuple(skipped),
         polls_count=polls_count,
+        reach=(min(known), max(known)) if known else None,
     )
 
 
 def _refuse_unknown(place: Workplace, plan: PaperPlan) -> None:
-    """Of a group every lead that nothing is stored of is named at once: on no day could it be followed."""
+    """Every lead without episodes is named at once, with what would make them: on no day could it be followed."""
     missing = [lead.lead_id for lead in plan.leads if place.lake.head("episodes", lead.lead_id) is None]
-    if plan.group is not None and missing:
+    if missing:
+        group = "" if plan.group is None else f"group {plan.group}: "
         raise NotStored(
-            f"group {plan.group}: nothing is stored of lead {', '.join(missing)}",
-            where=Where(field="leads"),
-            next_step="Run: copytrade import --from-dir DIR, or copytrade poll --lead ID; or take it out of the group",
+            f"{group}no episodes of lead {', '.join(missing)} are stored",
+            where=Where(field="--lead" if plan.group is None else "leads"),
+            next_step=_make_episodes(place, missing[0]) + ("; or take it out of the group" if group else ""),
         )
+
+
+def _make_episodes(place: Workplace, lead_id: str) -> str:
+    """The commands that are left to be run: pages, and then everything that is derived from them."""
+    derive = f"copytrade evidence --lead {lead_id}"
+    return (
+        f"Run: {derive}"
+        if lead_id in place.archive.leads()
+        else f"Run: copytrade poll --lead {lead_id} --once && {derive}"
+    )
 
 
 def _was_polled(place: Workplace, lead_id: str, span: Span) -> bool:
