@@ -63,9 +63,20 @@ def caps_held(record: SessionRecord) -> SessionAnswer:
             "one_side_max_usdt": walk.one_side_max / 1e8,
             "day_loss_max_usdt": walk.day_loss_max / 1e8,
             "orders_per_hour_max": most,
-            **{f"cap_{name}": value for name, value in record.caps.items()},
+            **_caps_in_units(record.caps),
         },
     )
+
+
+def _caps_in_units(caps: Mapping[str, int]) -> dict[str, float | int]:
+    """The caps beside what was measured, each with the unit in its name: money in USDT, ages in seconds."""
+    told: dict[str, float | int] = {}
+    for name, value in caps.items():
+        if name.startswith(("notional", "daily_loss")):
+            told[f"cap_{name}_usdt"] = value / 1e8
+        else:
+            told[f"cap_{name}{'_s' if '_age_' in name else ''}"] = value
+    return told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

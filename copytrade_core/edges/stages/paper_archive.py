@@ -76,11 +76,7 @@ def archived_of(place: Workplace, plan: PaperPlan, span: Span) -> Archived:
     episodes = {lead.lead_id: load_episodes(place, lead.lead_id) for lead in plan.leads}
     data = load_markets(place, [episode for found in episodes.values() for episode in found]).data
     if not data.bars:
-        raise NotStored(
-            f"no bars of the markets of {plan.name} are stored",
-            where=Where(field="bars"),
-            next_step=f"Run: copytrade bars fetch --lead {plan.leads[0].lead_id}",
-        )
+        raise _no_bars(plan)
     events: list[SourceEvent] = []
     informed: dict[str, Int64s] = {}
     skipped: list[Skipped] = []
@@ -113,6 +109,11 @@ def archived_of(place: Workplace, plan: PaperPlan, span: Span) -> Archived:
         polls_count=polls_count,
         reach=(min(known), max(known)) if known else None,
     )
+
+
+def _no_bars(plan: PaperPlan) -> NotStored:
+    step = f"Run: copytrade bars fetch --lead {plan.leads[0].lead_id}"
+    return NotStored(f"no bars of the markets of {plan.name} are stored", where=Where(field="bars"), next_step=step)
 
 
 def _refuse_unknown(place: Workplace, plan: PaperPlan) -> None:
