@@ -4,7 +4,9 @@ import time
 from pathlib import Path
 
 from copytrade_core.cli.demo_verb import refusal_lines
+from copytrade_core.cli.evidence_verbs import conclusion_lines
 from copytrade_core.cli.exit_codes import ExitCode
+from copytrade_core.cli.session_words import session_words
 
 DEMO_S_MAX = 180
 GATES = {
@@ -27,7 +29,9 @@ GATES = {
 }
 
 
-def test_the_demo_reaches_a_report_and_a_refusal_within_three_minutes(copytrade_process, environment, tmp_path):
+def test_the_demo_reaches_a_report_and_a_refusal_within_three_minutes(
+    copytrade_process, environment, tmp_path, project_root
+):
     begun = time.monotonic()
     said = copytrade_process("demo", "--json")
     assert said.code == 0, said.err
@@ -45,6 +49,14 @@ def test_the_demo_reaches_a_report_and_a_refusal_within_three_minutes(copytrade_
     assert paper["broken"] == []
     assert paper["observed"] is False, "a session told from the archive is no evidence"
     assert paper["parity"]["compared_count"] > 0
+    shown = {
+        line for text in (*conclusion_lines(found["conclusion"]), *session_words(paper)) for line in [text.strip()]
+    }
+    quoted = (project_root / "README.md").read_text(encoding="utf-8").partition("```text\n")[2].partition("```")[0]
+    left = " ".join(quoted.split())
+    for line in sorted(shown, key=len, reverse=True):
+        left = left.replace(line, "")
+    assert not left.strip(), "what the README shows is what the demo says"
     assert abs(paper["parity"]["residual_bps_max"]) <= 1
     report = Path(found["report"])
     assert report.stat().st_size > 100_000

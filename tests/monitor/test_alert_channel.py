@@ -156,6 +156,13 @@ def test_an_address_that_is_none_is_refused_without_being_shown(url, services) -
     assert caught.value.where.field == "TEST"
 
 
+@pytest.mark.parametrize("url", ["tgram://bad", "tgram://ab/12"])
+def test_not_even_a_short_address_is_shown(url, services) -> None:
+    with pytest.raises(BadConfig) as caught:
+        channel(url, services)
+    assert url.partition("://")[2] not in caught.value.what
+
+
 def test_the_address_comes_from_a_variable_or_a_file_of_ones_own(tmp_path: Path) -> None:
     file = tmp_path / "url"
     file.write_text("json://127.0.0.1:1\n")
