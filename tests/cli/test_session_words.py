@@ -45,6 +45,6 @@ def test_nothing_good_is_said_of_a_session_that_missed_or_cannot_explain():
 
 def test_of_many_days_only_those_on_which_something_happened_are_told_in_words():
     idle = {"entries": 0, "exits": 0, "refused": 0}
-    assert is_quiet(row(**idle))
+    assert is_quiet({**row(), **idle})
     for happened in ({"refused": 1}, {"broken": ["caps_held: no"]}, {"observed": True}, {"entries": 1}):
-        assert not is_quiet(row(**(idle | happened)))
+        assert not is_quiet({**row(), **idle, **happened})

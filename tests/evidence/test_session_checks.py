@@ -157,5 +157,5 @@ def test_an_entry_beyond_one_lead_s_capital_breaks_the_caps_and_the_lead_s_cours
 def test_a_cap_is_shown_in_the_unit_in_which_it_was_measured():
     numbers = caps_held(record(fills=(fill(1, 20),))).numbers
     assert numbers["cap_notional_gross_max_usdt"] == record().caps["notional_gross_max"] / 1e8
-    assert numbers["gross_max_usdt"] <= numbers["cap_notional_gross_max_usdt"]
+    assert float(numbers["gross_max_usdt"]) <= float(numbers["cap_notional_gross_max_usdt"])
     assert not {name for name in numbers if name.startswith(("cap_notional", "cap_daily")) and "_usdt" not in name}
