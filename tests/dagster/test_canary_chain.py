@@ -45,6 +45,7 @@ from copytrade_core.promotion.gate_result import Gate, GateVerdict
 from copytrade_dagster.automation_sessions import paper_canary_sensor, paper_parity_sensor, session_ended
 from copytrade_dagster.definitions import defs
 from tests.made_lead import HOUR_MS, INTERVAL_MS, MADE, MARKET, POLICY, closed_row, loosened, write_pages
+from tests.utc_day import leave_room_before_midnight
 
 pytestmark = pytest.mark.filterwarnings("ignore:Non-compliant tag keys:DeprecationWarning")
 SHORT = POLICY.replace("ttl_s = 3600", "ttl_s = 2").replace("entry_drift_bps_max = 500", "entry_drift_bps_max = 5000")
@@ -205,6 +206,7 @@ def walked(root: Path, instance: dg.DagsterInstance, patch: pytest.MonkeyPatch) 
     seen: dict[str, Any] = {}
     derive = dg.RunRequest(partition_key=LEAD)
     _ = launch("derive_lead", derive, instance)
+    leave_room_before_midnight()  # The sensor asks for a session of today, and only today can be watched.
     (request,) = requests_of(paper_canary_sensor, instance)
     day = str(request.partition_key).partition("|")[0]
     seen["session"] = watched_session(root, request, instance, patch)

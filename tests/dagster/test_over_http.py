@@ -11,6 +11,7 @@ from copytrade_core.edges.standins.faults import Fault, FaultKind
 from copytrade_core.edges.standins.lead_records import records_from_directory
 from copytrade_core.model.bar import PriceOrigin
 from copytrade_dagster.definitions import defs
+from tests.utc_day import leave_room_before_midnight
 
 MONTH = dg.MultiPartitionKey({"market": "BTC/USDT:USDT", "month": "2026-01"})
 
@@ -61,6 +62,7 @@ def test_bars_funding_and_rules_are_fetched_once_and_labelled_simulated(material
 
 @pytest.mark.usefixtures("served")
 def test_todays_lead_list_is_kept_and_no_other_day_can_be_read(materialise):
+    leave_room_before_midnight()
     made = materialise("lead_lists", partition=f"{utc_now():%Y-%m-%d}")
     assert made["lead_lists"].metadata["pages"].value > 0
     with pytest.raises(dg.Failure, match="no past"):
@@ -70,6 +72,7 @@ def test_todays_lead_list_is_kept_and_no_other_day_can_be_read(materialise):
 @pytest.mark.parametrize("lie", [0, 4])
 def test_a_list_that_claims_more_leads_than_it_shows_fails_its_blocking_check(served, instance, lie):
     served.control.set_faults([Fault(kind=FaultKind.LYING_TOTAL, path="query-list", count=lie)] if lie else [])
+    leave_room_before_midnight()
     today = f"{utc_now():%Y-%m-%d}"
     result = defs.resolve_job_def("read_lead_lists").execute_in_process(
         instance=instance, partition_key=today, raise_on_error=False

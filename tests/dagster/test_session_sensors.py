@@ -31,9 +31,16 @@ from copytrade_dagster.automation_sessions import (
 from copytrade_dagster.definitions import defs
 from copytrade_dagster.session_runs import ATTEMPTS_MAX, LOST_AFTER, PARTITION_DAY, PARTITION_LEAD, SESSION_TAG
 from tests.status_words import status_words
+from tests.utc_day import leave_room_before_midnight
 
 pytestmark = pytest.mark.filterwarnings("ignore:Non-compliant tag keys:DeprecationWarning")
 NOW = utc_now()
+
+
+@pytest.fixture(autouse=True)
+def one_day():
+    """A session is one of the day on which it is asked for, so no day ends within a test."""
+    leave_room_before_midnight()
 
 
 def asked(sensor, place, instance) -> Any:

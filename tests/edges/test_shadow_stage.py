@@ -42,6 +42,7 @@ from tests.live_floor import Live, live, row
 from tests.made_lead import loosened
 from tests.shadow_floor import nothing_was_sent, now_ms, venue_beside
 from tests.small_lead import LEAD, place_of, small_project
+from tests.utc_day import leave_room_before_midnight
 
 DAY = "2026-01-03"
 ASKED = CanaryRequest(lead_id=LEAD, day=DAY, is_live=False, run_id="s1", deadline_s=None)
@@ -266,6 +267,7 @@ def follow(
             quick = replace(lead.place, settings=lead.place.settings.model_copy(update={"canary": canary}))
             with venue_beside(quick, Venue.BINGX, environ, **venue) as (place, standin):
                 lead.folder = live_folder(place.settings, LIVE_LEAD, "shadow")
+                leave_room_before_midnight()  # only today can be followed live
                 day = place.now().strftime("%Y-%m-%d")
                 asked = CanaryRequest(lead_id=LIVE_LEAD, day=day, is_live=True, run_id="live", deadline_s=60)
                 lead._thread = threading.Thread(target=run_shadow, args=(place, asked, None), daemon=True)
