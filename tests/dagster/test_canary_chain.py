@@ -265,10 +265,7 @@ def trading(lead: Lead, control: StandinControl, folder: Path) -> Generator[None
         steps = (
             (polled_twice, lead.opens),
             (polled_twice, lead.closes),
-            (
-                lambda: filled(folder) == 2,
-                lambda: set_control(folder, Control.KILL, who="test", why="", at_ms=now_ms()),
-            ),
+            (lambda: filled(folder) == 2, end),
         )
         for ready, step in steps:
             while not ready():
