@@ -14,7 +14,8 @@ def test_a_stop_holds_once_the_verb_has_returned_and_every_verb_says_what_is_so(
     """The lead opens when `copytrade stop` has just returned: no second of grace. Then resume, and a hot stop."""
     environment["COPYTRADE_MONITOR__CLEAR_S"] = "0"
     with live(tmp_path / "live", project_root, [OLD, row(10, 9000)]) as lead:
-        lead.start(deadline_s=86_400)
+        # A status is stale after three of its intervals: seconds, so that a slow machine is no incident.
+        lead.start(deadline_s=86_400, status_every_ms=2_000)
         lead.until(lambda: lead.lead().get("ok"), "a first poll")
         folder = str(lead.folder)
         well = copytrade("status", folder)
@@ -28,6 +29,7 @@ def test_a_stop_holds_once_the_verb_has_returned_and_every_verb_says_what_is_so(
         lead.until(lambda: lead.ask(REFUSED), "the refusal")
         assert lead.ask(REFUSED)[0] == ("stop_new_orders",)
         assert lead.ask("SELECT * FROM orders") == []
+        lead.until(lambda: lead.status["controls"]["stop_new_orders"], "the stop in its status")
         shown = copytrade("status", folder)
         assert "STOP_NEW_ORDERS" in shown.out
         assert "an odd price" in shown.out
