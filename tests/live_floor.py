@@ -47,9 +47,12 @@ PRICES = {"bidPrice", "askPrice", "markPrice", "indexPrice"}
 FOLLOW = POLICY.replace("contrarian_on_close", "follow_open").replace(
     'family = "autonomous"\nttl_s = 3600', 'family = "source_close_follows"'
 )
+PATIENCE_S = 60
+"""A fact that has not come by then never comes, however loaded the machine is."""
+DEADLINE_S = 600
 QUICK = {
     "request_interval_s": 0, "attempts_max": 1, "backoff_initial_s": 0, "backoff_max_s": 0.02, "backoff_jitter_s": 0,
-    "connect_timeout_s": 1, "read_timeout_s": 1, "deadline_s": 2,
+    "connect_timeout_s": 10, "read_timeout_s": 10, "deadline_s": 20,
 }  # fmt: skip
 
 
@@ -144,7 +147,13 @@ class Live:
         return sum(count for name, count in self.standin.control.state()["calls"].items() if name.endswith(path))
 
     def start(
-        self, run_id: str = "r1", *, clock: Any = None, deadline_s: int = 60, status_every_ms: int = 100, **caps: Any
+        self,
+        run_id: str = "r1",
+        *,
+        clock: Any = None,
+        deadline_s: int = DEADLINE_S,
+        status_every_ms: int = 100,
+        **caps: Any,
     ) -> None:
         self.outcome, self.error = None, None
         asked = {"run_id": run_id, "deadline_s": deadline_s, "status_every_ms": status_every_ms, "clock": clock}
@@ -170,7 +179,7 @@ class Live:
 
     def join(self) -> None:
         if self._thread is not None:
-            self._thread.join(timeout=20)
+            self._thread.join(timeout=PATIENCE_S)
             assert not self._thread.is_alive()
 
     @property
@@ -196,7 +205,7 @@ class Live:
     def told(self) -> list[str]:
         return [kind for (kind,) in self.ask("SELECT kind FROM source_events ORDER BY number")]
 
-    def until(self, ready: Callable[[], Any], what: str, within_s: float = 15) -> Any:
+    def until(self, ready: Callable[[], Any], what: str, within_s: float = PATIENCE_S) -> Any:
         deadline = time.monotonic() + within_s
         while time.monotonic() < deadline:
             if found := ready():

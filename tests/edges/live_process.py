@@ -24,7 +24,7 @@ from copytrade_core.edges.stages.workplace import open_workplace
 from copytrade_core.model.errors import CopytradeError
 from copytrade_core.model.units import Ppm
 from copytrade_core.strategies.leads import plain_lead
-from tests.live_floor import Live
+from tests.live_floor import DEADLINE_S, PATIENCE_S, Live
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -40,7 +40,7 @@ def session_process(lead: Live, run_id: str, *, source_age_s: int = 600) -> Gene
             yield process
         finally:
             process.kill()
-            _ = process.wait(timeout=20)
+            _ = process.wait(timeout=PATIENCE_S)
 
 
 def fill_the_disk(lead: Live, process: subprocess.Popen[bytes], file_bytes_max: int) -> None:
@@ -68,7 +68,7 @@ def main() -> int:
     caps = replace(plan.caps, entry_drift_ppm_max=Ppm(900_000), source_age_s_max=int(source_age_s))
     try:
         _ = run_live_paper_session(
-            place, replace(plan, caps=caps), folder=here / "runtime", run_id=run_id, deadline_s=60,
+            place, replace(plan, caps=caps), folder=here / "runtime", run_id=run_id, deadline_s=DEADLINE_S,
             poll_every_s=0.1, price_every_s=0.1, status_every_ms=100,
             clock=WallClock(read_ms=lambda: time.time_ns() // 1_000_000 + ahead),
         )  # fmt: skip

@@ -12,7 +12,7 @@ from copytrade_core.edges.stages.paper import identity_of, opened_journal
 from copytrade_core.model.errors import StoreFault
 from copytrade_core.session.status import SessionFacts, SessionMode
 from tests.edges.live_process import session_process
-from tests.live_floor import Live, live, now_ms, prices_times, row
+from tests.live_floor import DEADLINE_S, Live, live, now_ms, prices_times, row
 from tests.made_lead import HOUR_MS
 
 OLD = row(-3000, -2000)
@@ -85,7 +85,7 @@ def test_a_run_that_goes_on_after_its_deadline_ends_and_the_next_run_takes_over(
         lead.until(lambda: lead.fills == ["open"], "the entry")
         _ = lead.stop()
         lead.at(41)
-        lead.ahead_ms = 61_000
+        lead.ahead_ms = (DEADLINE_S + 1) * 1000
         lead.start("r1")
         lead.join()
         assert lead.outcome is not None, lead.error

@@ -11,7 +11,7 @@ from filelock import FileLock
 
 from copytrade_core.model.source import Endpoint
 from tests.edges.live_process import fill_the_disk, session_process
-from tests.live_floor import MARKS, POSITIONS, QUOTES, Live, live, prices_times, row
+from tests.live_floor import MARKS, PATIENCE_S, POSITIONS, QUOTES, Live, live, prices_times, row
 
 OLD = row(-3000, -2000)
 
@@ -83,7 +83,7 @@ def test_a_holding_without_a_mark_counts_as_a_loss_beyond_the_cap_and_its_exit_g
 def test_a_paper_order_fills_at_the_first_quote_that_was_asked_for_after_the_delay(tmp_path, project_root):
     delay_ms = 60_000
     with live(tmp_path, project_root, [OLD, row(10, 9000)], settings={"canary.delay_ms": delay_ms}) as lead:
-        lead.start(deadline_s=600)
+        lead.start()
         lead.until_polled("r1")
         lead.at(15)
         ((sent_ms,),) = lead.until(lambda: lead.ask("SELECT sent_at_ms FROM orders WHERE sent_at_ms"), "an order")
@@ -171,11 +171,11 @@ def test_a_journal_that_is_full_ends_the_session_which_goes_on_when_there_is_roo
     with live(tmp_path, project_root, HELD_THEN_ONE_MORE) as lead:
         with session_process(lead, "r1") as process:
             held(lead)
-            # The journal's file alone is larger: of what is smaller, all can be written.
-            fill_the_disk(lead, process, 64 * 1024)
+            # The journal's file alone is larger: whatever is smaller can be written.
+            fill_the_disk(lead, process, 96 * 1024)
             stopped(lead, "Cannot write the journal")
             lead.at(41)
-            assert process.wait(timeout=20) == 2
+            assert process.wait(timeout=PATIENCE_S) == 2
             assert process.stdout is not None
             assert b"Cannot write the journal" in process.stdout.read()
         assert lead.status["ended"] == "error"

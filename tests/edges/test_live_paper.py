@@ -127,7 +127,7 @@ def test_failures_wait_longer_and_longer_but_no_longer_than_the_cap_and_are_show
     with live(tmp_path, project_root, [OLD, row(10, 9000)]) as lead:
         lead.start()
         lead.until(lambda: lead.lead().get("ok"), "a first poll")
-        lead.faults(broken(FaultKind.SLOW, delay_s=1.2, last_call=1), broken(UNAVAILABLE, POSITIONS, first_call=2))
+        lead.faults(broken(FaultKind.SLOW, delay_s=11, last_call=1), broken(UNAVAILABLE, POSITIONS, first_call=2))
         lead.until(lambda: lead.lead()["failures"] >= 4, "four failures")
         shown = lead.status
         assert shown["last_poll"]["leads"][0]["next_at"] is not None

@@ -14,7 +14,7 @@ from copytrade_core.edges.stages.sources import poll_lead
 from copytrade_core.edges.standins.faults import FaultKind
 from copytrade_core.model.errors import BadInput, StoreFault
 from tests.edges.live_process import fill_the_disk, session_process
-from tests.live_floor import DETAIL, broken, live, now_ms, row
+from tests.live_floor import DETAIL, PATIENCE_S, broken, live, now_ms, row
 
 OLD = row(-3000, -2000)
 
@@ -76,7 +76,7 @@ def test_a_full_disk_stops_new_orders_says_so_and_leaves_nothing_half_written(tm
             assert lead.fills == []
             # Ended in order: a process killed in the middle of a write may leave its temporary file.
             set_control(lead.folder, Control.KILL, who="test", why="over", at_ms=now_ms())
-            assert process.wait(timeout=20) == 0
+            assert process.wait(timeout=PATIENCE_S) == 0
         assert list(lead.place.archive.damage(lead.place.archive.leads()[0])) == []
         assert not list((tmp_path / "data").rglob("*.part"))
         assert not list(lead.folder.rglob("*.part"))
