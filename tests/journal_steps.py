@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from copytrade_core.edges.runtime.session_db import SessionDb
@@ -64,6 +65,7 @@ def step(
     *rows: OrderRow,
     at_ms: int = START_MS,
     state: bytes | None = None,
+    done: Mapping[str, bytes] | None = None,
     records=(),
     fill_ids: tuple[str, ...] = (),
     alerts: tuple[Alert, ...] = (),
@@ -73,6 +75,7 @@ def step(
     return JournalStep(
         at_ms=at_ms,
         state=state,
+        done=done or {},
         rows=rows,
         records=records,
         fill_ids=fill_ids,
@@ -112,6 +115,7 @@ def whole_step(number: int) -> JournalStep:
         row(number + 1, OrderState.PLANNED),
         at_ms=START_MS + number,
         state=b'{"step":%d}' % number,
+        done={EPISODE: b'{"done":%d}' % number},
         records=(
             order(number),
             fill(number),

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from copytrade_core.edges.runtime.session_db import SessionDb
+from copytrade_core.flow import FlowState
+from copytrade_core.model.book import Book
 from copytrade_core.model.caps import Caps
 from copytrade_core.model.controls import CLEAR
 from copytrade_core.model.episode import Episode
@@ -22,6 +24,7 @@ from copytrade_core.replay.coverage import epoch_ms, why_skipped
 from copytrade_core.replay.timeline import timeline
 from copytrade_core.session.archived_feed import ArchivedFeed, resumed_ms
 from copytrade_core.session.archived_watch import ArchivedWatch
+from copytrade_core.session.done_trades import with_done
 from copytrade_core.session.identity import SessionIdentity
 from copytrade_core.session.loop import LoopSettings, Session
 from copytrade_core.session.paper_broker import PaperBroker
@@ -30,7 +33,7 @@ from copytrade_core.session.paper_matching import PaperTerms
 from copytrade_core.session.paper_session import SessionPorts, directly, paper_session
 from copytrade_core.session.ports import Journal, Journalled, JournalStep
 from copytrade_core.session.settings import RunnerSettings
-from copytrade_core.session.snapshot import HotRestart, decode_state
+from copytrade_core.session.snapshot import HotRestart, decode_done, decode_state
 from copytrade_core.session.status import SessionFacts, SessionMode, SessionStatus
 from copytrade_core.session.virtual_clock import VirtualClock
 from copytrade_core.strategies.leads import LeadPlan, strategy_of_leads
@@ -189,11 +192,15 @@ class Paper:
             clock=VirtualClock(self.start_ms),
         )
 
-    def book(self):
+    def state(self) -> FlowState:
+        """All that a restart knows, as it is on disk."""
+        stored = self.journal.load()
+        assert stored.state is not None, "something was committed"
+        return with_done(decode_state(stored.state), [decode_done(body) for body in stored.done.values()])
+
+    def book(self) -> Book:
         """The ledger as it is on disk."""
-        state = self.journal.load().state
-        assert state is not None, "something was committed"
-        return decode_state(state).book
+        return self.state().book
 
     def stop(self, **controls: bool) -> None:
         """What a person sets."""

@@ -20,10 +20,11 @@ from copytrade_core.model.source_event import SourceEvent
 from copytrade_core.model.units import Steps
 from copytrade_core.model.verdict import Approved
 from copytrade_core.orders.lifecycle import moved, planned
+from copytrade_core.session.done_trades import newly_done, with_done, without_done
 from copytrade_core.session.held_then import HeldThen, held_then, traded_of
 from copytrade_core.session.outbox import Outbox
 from copytrade_core.session.ports import Clock, Journal, JournalStep
-from copytrade_core.session.snapshot import decode_state, encode_state
+from copytrade_core.session.snapshot import decode_done, decode_state, encode_done, encode_state
 
 
 class SessionMemory:
@@ -41,7 +42,10 @@ class SessionMemory:
         self._clock = clock
         self._outbox = outbox
         stored = journal.load()
-        self.state = fresh if stored.state is None else decode_state(stored.state)
+        done = [decode_done(body) for body in stored.done.values()]
+        self.state = fresh if stored.state is None else with_done(decode_state(stored.state), done)
+        self._written = with_done(fresh, done)
+        """A state whose trades that are over are in the journal one by one."""
         self.cursor = stored.cursor
         self._reached: str | None = None
         self._rows = {row.order.client_order_id: row for row in stored.rows}
@@ -117,10 +121,13 @@ class SessionMemory:
             taken_back = changed.get(client_order_id) or self._live.get(client_order_id)
             if taken_back is not None and not taken_back.state.is_final:
                 changed[client_order_id] = _taken_back(taken_back)
+        is_changed = step.state != self.state
+        done = newly_done(self._written, step.state) if is_changed else ()
         self._commit(
             JournalStep(
                 at_ms=now_ms,
-                state=None if step.state == self.state else encode_state(step.state),
+                state=encode_state(without_done(step.state)) if is_changed else None,
+                done={each.trade.episode_id: encode_done(each) for each in done},
                 rows=tuple(changed.values()),
                 records=step.records,
                 fill_ids=() if fill_id is None else (fill_id,),
@@ -131,6 +138,7 @@ class SessionMemory:
             )
         )
         self.state = step.state
+        self._written = step.state if is_changed else self._written
 
     def fill(self, event: OrderFilled, desk: Desk, *, row: OrderRow, fill_id: str) -> None:
         """Post one trade of an order of ours: book, row and trade id in one commit."""
@@ -161,6 +169,7 @@ class SessionMemory:
         return JournalStep(
             at_ms=self._clock.now_ms(),
             state=None,
+            done={},
             rows=rows,
             records=(),
             fill_ids=(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -31,15 +31,17 @@ class Clock(Protocol):
 class JournalStep:
     """What one committed step changes, all of it or nothing.
 
-    `state` is the whole flow state after the step (`snapshot.encode_state`), None when it did not change; `rows` take
-    the place of rows of the same client order id; `fill_ids` are venue trade ids posted in this step, each at most once
-    for ever; `heard` is what a lead was seen to do, when that is what was told; `cursor` is how far the feed has been
-    told (None: unchanged). `needs_sync` is False where all of it can be asked again of an account on the same disk:
-    such a step survives `kill -9`, and power loss once a later one has been synced.
+    `state` is the flow state after the step without the trades that are over (`snapshot.encode_state`), None when it
+    did not change; `done` are those that ended in this step, by episode (`snapshot.encode_done`), each in the place of
+    an earlier one; `rows` take the place of rows of the same client order id; `fill_ids` are venue trade ids posted in
+    this step, each at most once for ever; `heard` is what a lead was seen to do, when that is what was told; `cursor`
+    is how far the feed has been told (None: unchanged). `needs_sync` is False where all of it can be asked again of an
+    account on the same disk: such a step survives `kill -9`, and power loss once a later one has been synced.
     """
 
     at_ms: int
     state: bytes | None
+    done: Mapping[str, bytes]
     rows: tuple[OrderRow, ...]
     records: tuple[Record, ...]
     fill_ids: tuple[str, ...]
@@ -64,10 +66,12 @@ class Traded:
 class Journalled:
     """Everything that a restart needs. `rows` are in the order in which they were planned; `state` None = fresh.
 
-    `traded` are the posted fills, in the order of posting.
+    `done` are the trades that are over, by episode; one that `state` has too has begun to leave again since. `traded`
+    are the posted fills, in the order of posting.
     """
 
     state: bytes | None
+    done: Mapping[str, bytes]
     rows: tuple[OrderRow, ...]
     fill_ids: frozenset[str]
     traded: tuple[Traded, ...]

@@ -1,4 +1,4 @@
-"""What is saved of a running session, as bytes: the flow's state at every step, order rows, and the hot restart.
+"""What is saved of a running session, as bytes: the flow's state, trades that are over, order rows, the hot restart.
 
 Where the bytes are kept, and when they are written, is not known here.
 """
@@ -13,6 +13,7 @@ import msgspec
 from copytrade_core.flow import FlowState
 from copytrade_core.model.errors import BadInput, Where
 from copytrade_core.model.order_row import OrderRow
+from copytrade_core.session.done_trades import DoneTrade
 from copytrade_core.session.identity import SessionIdentity, same_session
 from copytrade_core.session.plain_form import Form, fault, form_of, members_of
 from copytrade_core.strategies.state import STATE_SCHEMA_VERSION
@@ -38,6 +39,7 @@ class HotRestart:
 
 
 _STATE = form_of(FlowState)
+_DONE = form_of(DoneTrade)
 _ROW = form_of(OrderRow)
 _HOT_RESTART = form_of(HotRestart)
 _ENCODER = msgspec.json.Encoder()
@@ -58,6 +60,20 @@ def decode_state(text: bytes) -> FlowState:
     state = cast("FlowState", _STATE.decode(_plain(text, "state"), "state"))
     _check_strategy_schema(state)
     return state
+
+
+def encode_done(done: DoneTrade) -> bytes:
+    """A trade that is over, as JSON."""
+    return _bytes(_DONE, done)
+
+
+def decode_done(text: bytes) -> DoneTrade:
+    """The trade back from `encode_done`.
+
+    Raises:
+        BadInput: not such a trade; names the field.
+    """
+    return cast("DoneTrade", _DONE.decode(_plain(text, "done"), "done"))
 
 
 def encode_row(row: OrderRow) -> bytes:

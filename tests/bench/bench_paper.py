@@ -92,7 +92,10 @@ class Now:
 
 
 def seen_to_fill(count: int, *, on_disk: bool) -> dict[str, float]:
-    """Source change seen -> decision -> journal -> paper order -> quote -> fill -> ledger; without status files."""
+    """Source change seen -> decision -> journal -> paper order -> quote -> fill -> ledger; without status files.
+
+    Between two trades the journal's log is emptied, as a session does with each of its looks.
+    """
     with quiet_heap(), tempfile.TemporaryDirectory() as folder:
         market = data(series([FLAT] * 5))
         paper = Paper([opened(episode(7, None))], FOLLOW, SPEC, market)
@@ -128,6 +131,7 @@ def seen_to_fill(count: int, *, on_disk: bool) -> dict[str, float]:
                 ears.hear(FeedStep(item=quote, cursor=None))
                 taken.append(1000 * (time.perf_counter() - began))
                 busy.append(1000 * (time.process_time() - cpu))
+            journal.note(())
         fills = sum(row.filled > 0 for row in runner.rows.values())
         assert fills == 2 * count
         journal.close()

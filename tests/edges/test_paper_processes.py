@@ -64,6 +64,7 @@ LEDGER = (
     "SELECT kind, known_at_ms, episode_id FROM source_events ORDER BY number",
     "SELECT client_order_id, expected, filled, signed_bps FROM slippage_observations ORDER BY client_order_id",
     "SELECT body FROM state",
+    "SELECT episode_id, body FROM done_trades ORDER BY rowid",
 )
 
 

@@ -180,7 +180,7 @@ def test_the_reference_page_names_every_table_and_every_file_of_a_real_directory
     page = (project_root / "docs/reference/runtime-directory.md").read_text()
     named = set(re.findall(r"`([^`\n]+)`", page))
     tables = {name for (name,) in asked(tmp_path, "SHOW TABLES")}
-    internal = {"migrations", "state", "fill_ids", "instruments", "run_status", "run_telemetry"}
+    internal = {"migrations", "state", "done_trades", "fill_ids", "instruments", "run_status", "run_telemetry"}
     files_as_tables = {"live_equity", "live_candles", "live_chart_events", "shadow_orders_file"}
     assert tables - named - internal - files_as_tables == set()
     # SQLite's own companions and the lease are no files for readers.

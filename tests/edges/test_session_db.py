@@ -24,7 +24,7 @@ from copytrade_core.session.ports import Journalled
 from tests.journal_steps import EPISODE, IDENTITY, fill, in_memory, opened, order, row, step, whole_step
 from tests.trading_floor import BTC, START_MS, holding
 
-FRESH = Journalled(state=None, rows=(), fill_ids=frozenset(), traded=(), cursor=None)
+FRESH = Journalled(state=None, done={}, rows=(), fill_ids=frozenset(), traded=(), cursor=None)
 FINAL = [state for state in OrderState if state.is_final]
 
 
@@ -43,10 +43,12 @@ def test_a_new_journal_is_fresh(journal: SessionDb) -> None:
 
 
 def test_what_was_committed_is_there_after_a_restart_in_the_order_of_planning(journal: SessionDb) -> None:
-    journal.commit(step(row(3), row(1), state=b'{"a":1}', cursor="page 7"))
+    journal.commit(step(row(3), row(1), state=b'{"a":1}', done={"e1": b'{"b":1}'}, cursor="page 7"))
+    journal.commit(step(done={"e1": b'{"b":2}', "e2": b'{"c":3}'}))
     journal.commit(step(row(2), row(3, OrderState.JOURNALLED), fill_ids=("t1", "t2")))
     expected = Journalled(
         state=b'{"a":1}',
+        done={"e1": b'{"b":2}', "e2": b'{"c":3}'},
         rows=(row(3, OrderState.JOURNALLED), row(1), row(2)),
         fill_ids=frozenset({"t1", "t2"}),
         traded=(),
@@ -371,7 +373,12 @@ def test_whatever_is_committed_the_journal_agrees_with_a_plain_dictionary(change
             if restart:
                 journal.reopen()
             assert journal.load() == Journalled(
-                state=state, rows=tuple(rows.values()), fill_ids=frozenset(fill_ids), traded=(), cursor=cursor
+                state=state,
+                done={},
+                rows=tuple(rows.values()),
+                fill_ids=frozenset(fill_ids),
+                traded=(),
+                cursor=cursor,
             )
 
 

@@ -90,7 +90,7 @@ def run(paper: Paper, fuse: Fuse, deaths_max: int = 1) -> int:
 
 
 def traded(paper: Paper) -> tuple[object, ...]:
-    """All that must not depend on how often a process died: orders and ids, fills, what was refused, money."""
+    """All that must not depend on how often a process died: orders and ids, fills, what was refused, the state."""
     rows = [
         (row.order, row.intent_digest, row.state, row.filled, row.planned_at_ms) for row in paper.journal.load().rows
     ]
@@ -98,7 +98,7 @@ def traded(paper: Paper) -> tuple[object, ...]:
     trades = [(fill.venue_order_id, fill.trade_id, fill.price, fill.quantity, fill.fee, fill.time_ms)
               for market in paper.data.bars for fill in account.fills(Market(market), since_ms=0)]  # fmt: skip
     kept = (tuple(paper.kept.fills), tuple(paper.kept.refused), tuple(paper.kept.holds))
-    return rows, trades, kept, paper.book(), account.balance(), account.positions()
+    return rows, trades, kept, paper.state(), account.balance(), account.positions()
 
 
 @pytest.fixture(scope="module")

@@ -22,6 +22,7 @@ from copytrade_core.edges.runtime.session_rows import (
     INSERT_FILL_ID,
     INSERT_HISTORY,
     INSERT_ORDER,
+    PUT_DONE,
     PUT_STATE,
     TRADED,
     UPDATE_ORDER,
@@ -44,6 +45,7 @@ from copytrade_core.session.snapshot import decode_row
 
 NEXT_STEP = "Check the folder's permissions and free space; what was committed before is unchanged"
 IN_MEMORY = Path(":memory:")
+_DONE = "SELECT episode_id, body FROM done_trades ORDER BY rowid"
 
 
 class SessionDb(Journal):
@@ -112,6 +114,7 @@ class SessionDb(Journal):
             body, cursor = self._connection.execute("SELECT body, cursor FROM state").fetchone() or (None, None)
             return Journalled(
                 state=None if body is None else body.encode(),
+                done={episode_id: each.encode() for episode_id, each in self._connection.execute(_DONE)},
                 rows=tuple(row for row, _ in self._rows().values()),
                 fill_ids=frozenset(each for (each,) in self._connection.execute("SELECT fill_id FROM fill_ids")),
                 traded=tuple(traded_of_row(each) for each in self._connection.execute(TRADED)),
@@ -125,7 +128,8 @@ class SessionDb(Journal):
             known = self._rows()
             state = None if step.state == self._state else step.state
             changed = changed_rows(step.rows, known)
-            if not (changed or step.records or step.fill_ids or step.alerts or state or step.heard or step.cursor):
+            parts = (changed, step.done, step.records, step.fill_ids, step.alerts, state, step.heard, step.cursor)
+            if not any(parts):
                 return
             with self._transaction(needs_sync=step.needs_sync):
                 self._write(step, state, changed, known)
@@ -199,6 +203,8 @@ class SessionDb(Journal):
         execute, run, at_ms, sequence = self._connection.execute, self._run, step.at_ms, len(known)
         if state is not None or step.cursor is not None:
             execute(PUT_STATE, (run, at_ms, None if state is None else state.decode(), step.cursor))
+        for episode_id, done in step.done.items():
+            execute(PUT_DONE, (episode_id, run, at_ms, done.decode()))
         for order_id, (row, body) in changed.items():
             before = known[order_id][0] if order_id in known else None
             if before is None:

@@ -36,6 +36,8 @@ INSERT_HISTORY = """INSERT INTO order_history (run, client_order_id, state, fill
     VALUES (?, ?, ?, ?, ?, ?)"""
 INSERT_FILL_ID = "INSERT INTO fill_ids (fill_id, run, at_ms) VALUES (?, ?, ?)"
 INSERT_ALERT = "INSERT INTO alerts (run, at_ms, kind, subject, what) VALUES (?, ?, ?, ?, ?)"
+PUT_DONE = """INSERT INTO done_trades (episode_id, run, at_ms, body) VALUES (?, ?, ?, ?) ON CONFLICT (episode_id)
+    DO UPDATE SET run = excluded.run, at_ms = excluded.at_ms, body = excluded.body"""
 PUT_STATE = """INSERT INTO state (slot, run, at_ms, body, cursor) VALUES (1, ?, ?, ?, ?) ON CONFLICT (slot) DO UPDATE
     SET run = excluded.run, at_ms = excluded.at_ms, body = coalesce(excluded.body, body),
     cursor = coalesce(excluded.cursor, cursor)"""

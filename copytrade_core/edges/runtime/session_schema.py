@@ -5,7 +5,8 @@ are epoch milliseconds, money is 1e-8 quote, prices are ticks and quantities ste
 
 - `runs`: one row per start of the session: lead, strategy, policy digest, venue, account alias. Every other row names
   its run.
-- `state`: one row: the flow's state after the last step (JSON) and how far the feed was told.
+- `state`: one row: the flow's state after the last step (JSON) and how far the feed was told. `done_trades`: the
+  strategy's trades that are over, each written when it ended (JSON); one that `state` has too is as it is there.
 - `orders`: one row per order; `sequence` is the order of planning, `body` the whole row (JSON), the other columns are
   there to be read. A final order never changes and no order is ever deleted.
 - `order_history`: every change of an order's state or filled quantity.
@@ -148,7 +149,15 @@ FOURTH = Migration(
     ),
 )
 
-MIGRATIONS: tuple[Migration, ...] = (FIRST, SECOND, THIRD, FOURTH)
+FIFTH = Migration(
+    name="done trades",
+    statements=(
+        f"""CREATE TABLE done_trades (episode_id TEXT PRIMARY KEY, {_RUN}, at_ms INTEGER NOT NULL,
+            body TEXT NOT NULL) STRICT""",
+    ),
+)
+
+MIGRATIONS: tuple[Migration, ...] = (FIRST, SECOND, THIRD, FOURTH, FIFTH)
 
 
 def check_ours(connection: sqlite3.Connection, migrations: Sequence[Migration] = MIGRATIONS) -> int:
